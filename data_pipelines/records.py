@@ -1,0 +1,114 @@
+"""How every dataset of this package is stored: one JPEG frame a record, and an index of the clips beside the records.
+
+A record is `{'image': JPEG bytes, 'clip': number of its clip, 'frame': number of the frame in the clip}`. Records stand in
+clip order (`disable_shuffling=True`), so that clip `c` owns records `c.start ... c.start + c.length - 1` of its split.
+The index lives in the dataset's own metadata (`metadata.json`), which `tfds.builder_from_directory` restores.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import simplejpeg
+import tensorflow_datasets as tfds
+from jaxtyping import UInt8
+
+JPEG_QUALITY = 95
+FILE_FORMAT = "array_record"
+# TFDS sorts what it writes by key, in a thousand buckets that divide the range of a 128-bit hash evenly.
+KEY_RANGE = 2**128
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipEntry:
+    """One clip of a split.
+
+    `start` is the number of its first record within the split, `length` its number of frames, `rate` its frames a
+    second or None where the clip does not say.
+    """
+
+    name: str
+    identity: str
+    start: int
+    length: int
+    rate: Fraction | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipFrames:
+    """A clip on its way into a dataset: `frames` are JPEG bytes (`encode_frame`), read once and in order."""
+
+    name: str
+    identity: str
+    rate: Fraction | None
+    frames: Iterable[bytes]
+
+
+def features() -> tfds.features.FeaturesDict:
+    """The features of a record; the image stays encoded, because decoding is the loader's work."""
+    return tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Tensor(shape=(), dtype=np.object_),
+            "clip": tfds.features.Scalar(dtype=np.int32),
+            "frame": tfds.features.Scalar(dtype=np.int32),
+        }
+    )
+
+
+def encode_frame(frame: UInt8[np.ndarray, "h w 3"]) -> bytes:
+    """The frame as JPEG bytes, with colour at full resolution (4:4:4)."""
+    return simplejpeg.encode_jpeg(
+        np.ascontiguousarray(frame), quality=JPEG_QUALITY, colorspace="RGB", colorsubsampling="444"
+    )
+
+
+def decode_frame(jpeg: bytes) -> UInt8[np.ndarray, "h w 3"]:
+    """The RGB frame that `encode_frame` was given, but for JPEG's loss."""
+    return simplejpeg.decode_jpeg(jpeg, colorspace="RGB")
+
+
+def examples(
+    clips: Iterable[ClipFrames], clip_count: int, entries: list[dict[str, Any]]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Keys and records of a split for `_generate_examples`; appends the index entry of each finished clip to `entries`.
+
+    Keys rise with the records and spread over TFDS's whole key range: with plain record numbers every record of a
+    large split would land in one of TFDS's thousand buckets, and a bucket is sorted in memory.
+
+    Args:
+      clips: the clips, read lazily.
+      clip_count: an upper bound of their number.
+      entries: where the index goes: `new_index(builder, split)`.
+    """
+    start = 0
+    for number, clip in enumerate(clips):
+        first_key = number * KEY_RANGE // clip_count
+        length = 0
+        for jpeg in clip.frames:
+            yield first_key + length, {"image": jpeg, "clip": number, "frame": length}
+            length += 1
+        entry = ClipEntry(clip.name, clip.identity, start, length, clip.rate)
+        entries.append(_to_json(entry))
+        start += length
+
+
+def new_index(builder: tfds.core.DatasetBuilder, split: str) -> list[dict[str, Any]]:
+    """An empty list for the index of `split`, already hung into the metadata that TFDS saves when the build is done."""
+    entries: list[dict[str, Any]] = []
+    builder.info.metadata.setdefault("clips", {})[split] = entries
+    return entries
+
+
+def read_index(builder: tfds.core.DatasetBuilder, split: str) -> tuple[ClipEntry, ...]:
+    """The clips of `split` in record order, from the metadata of a built dataset."""
+    return tuple(_from_json(entry) for entry in builder.info.metadata["clips"][split])
+
+
+def _to_json(entry: ClipEntry) -> dict[str, Any]:
+    return dataclasses.asdict(entry) | {"rate": None if entry.rate is None else str(entry.rate)}
+
+
+def _from_json(entry: Mapping[str, Any]) -> ClipEntry:
+    return ClipEntry(**(dict(entry) | {"rate": None if entry["rate"] is None else Fraction(entry["rate"])}))
