@@ -9,13 +9,12 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 WORKERS ?= 2
 PYTEST_ARGS ?= --numprocesses=$(WORKERS) --durations=10
 UV ?= uv
 LOCK := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
-
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
 .PHONY: demo test lint format lock clean
 .DELETE_ON_ERROR:
