@@ -1,0 +1,76 @@
+"""The generator: features of the source, warped, dimmed where the source is of no use, and painted anew."""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from thf_jax.nn.blocks import Conv, DownBlock, ResidualBlock, SameBlock, UpBlock, widths
+from thf_jax.ops.sampling import resize_map, sample
+from thf_jax.types import Rendering, Warp
+
+
+class Generator(nn.Module):
+    """An image [b h w 3] from the source's features and a warp (FOMM, section 3.3; with `skips` MRAA's generator).
+
+    Args:
+        width, most: block i of the encoder has min(most, width * 2^(i+1)) channels.
+        down_blocks: how often the features are halved; they are warped at the smallest size.
+        residual_blocks: at the smallest size.
+        skips: whether warped source features of every size, and the warped source image at the end, are blended in by visibility
+            (Siarohin et al. 2021). Without it only the smallest features are warped.
+        align_corners: how `ops.sampling.sample` reads the grid.
+    """
+
+    width: int = 64
+    most: int = 512
+    down_blocks: int = 2
+    residual_blocks: int = 6
+    skips: bool = False
+    align_corners: bool = True
+
+    def setup(self):
+        encoder = widths(self.width, self.most, self.down_blocks)
+        self.first = SameBlock(self.width, 7)
+        self.down = [DownBlock(features) for features in encoder]
+        self.residual = [ResidualBlock() for _ in range(self.residual_blocks)]
+        self.up = [UpBlock(features) for features in [*reversed(encoder[:-1]), self.width]]
+        self.final = Conv(3, 7)
+
+    def encode(self, image: Float[Array, "b h w 3"], *, train: bool = False) -> list[Array]:
+        """Features of the source, the largest first: all sizes with `skips`, else the smallest alone."""
+        features = [self.first(image, train=train)]
+        for block in self.down:
+            features.append(block(features[-1], train=train))
+        return features if self.skips else features[-1:]
+
+    def __call__(
+        self, image: Float[Array, "b h w 3"], features: list[Array], warp: Warp, *, train: bool = False
+    ) -> Rendering:
+        """The picture for this warp. `features` come from `encode` of the same image."""
+        skips = list(features)
+        smallest = skips.pop() if not self.skips else skips[-1]
+        x = self._blend(smallest, None, warp)
+        for block in self.residual:
+            x = block(x, train=train)
+        for block in self.up:
+            if self.skips:
+                x = self._blend(skips.pop(), x, warp)
+            x = block(x, train=train)
+        if self.skips:
+            x = self._blend(skips.pop(), x, warp)
+        painted = nn.sigmoid(self.final(x))
+        return Rendering(self._blend(image, painted, warp) if self.skips else painted, warp)
+
+    def _blend(self, values: Array, painted: Array | None, warp: Warp) -> Array:
+        """Warped source values where they are visible, and elsewhere what was painted (nothing where that is None)."""
+        shape = values.shape[1:3]
+
+        def move(source: Array, grid: Array) -> Array:
+            return sample(source, resize_map(grid, shape), align_corners=self.align_corners)
+
+        moved = jax.vmap(move)(values, warp.grid)
+        if warp.visibility is None:
+            return moved
+        visibility = jax.vmap(lambda x: resize_map(x, shape))(warp.visibility)
+        return moved * visibility + (0 if painted is None else painted * (1 - visibility))

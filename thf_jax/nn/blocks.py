@@ -1,0 +1,149 @@
+"""The blocks that the whole family is built from: convolution, batch norm and ReLU in four arrangements."""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+"""PyTorch's default for kernels, U(+-1/sqrt(fan_in)): the published recipes start from it."""
+
+
+def torch_bias(fan_in: int) -> jax.nn.initializers.Initializer:
+    """PyTorch's default for biases: U(+-1/sqrt(fan_in))."""
+    bound = fan_in**-0.5
+    return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
+def convolve(
+    x: Float[Array, "b h w c"], kernel: Float[Array, "n m c features"], *, padding: int = 0
+) -> Float[Array, "b y x features"]:
+    """The cross-correlation that deep learning calls convolution, stride 1, with `padding` zeros on each side."""
+    sides = ((padding, padding), (padding, padding))
+    return jax.lax.conv_general_dilated(
+        x, kernel.astype(x.dtype), (1, 1), sides, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+class Conv(nn.Module):
+    """A square convolution [b h w c] -> [b h' w' features], its bias included, initialised as PyTorch does it."""
+
+    features: int
+    size: int
+    padding: int | None = None
+    """Zeros added on each side; None keeps the image's size."""
+    kernel_init: jax.nn.initializers.Initializer = torch_uniform
+    bias_init: jax.nn.initializers.Initializer | None = None
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b y x features"]:
+        pad = (self.size - 1) // 2 if self.padding is None else self.padding
+        kernel = self.param("kernel", self.kernel_init, (self.size, self.size, x.shape[-1], self.features))
+        bias = self.param("bias", self.bias_init or torch_bias(self.size**2 * x.shape[-1]), (self.features,))
+        return convolve(x, kernel, padding=pad) + bias.astype(x.dtype)
+
+
+class BatchNorm(nn.Module):
+    """The batch's own statistics in training, running ones otherwise; PyTorch's rule for the running variance.
+
+    PyTorch normalises with the biased variance but averages the unbiased one, n / (n - 1), which Flax's own layer does not do.
+    Under `jit` with a sharded batch the statistics are those of the global batch; under `pmap` or `shard_map` name the axis.
+    Statistics are computed in float32 whatever the activations are.
+    """
+
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*b c"], *, train: bool) -> Float[Array, "*b c"]:
+        channels = x.shape[-1]
+        scale = self.param("scale", nn.initializers.ones, (channels,))
+        bias = self.param("bias", nn.initializers.zeros, (channels,))
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,))
+        running_var = self.variable("batch_stats", "var", jnp.ones, (channels,))
+        if train:
+            mean, var = self._batch_statistics(x)
+            if not self.is_initializing():
+                count = x.size // channels * (1 if self.axis_name is None else jax.lax.axis_size(self.axis_name))
+                unbiased = var * (count / max(count - 1, 1))
+                running_mean.value = self.momentum * running_mean.value + (1 - self.momentum) * mean
+                running_var.value = self.momentum * running_var.value + (1 - self.momentum) * unbiased
+        else:
+            mean, var = running_mean.value, running_var.value
+        gain = scale * jax.lax.rsqrt(var + self.epsilon)
+        return x * gain.astype(x.dtype) + (bias - mean * gain).astype(x.dtype)
+
+    def _batch_statistics(self, x: Array) -> tuple[Array, Array]:
+        values = x.astype(jnp.float32)
+        axes = tuple(range(x.ndim - 1))
+        mean = values.mean(axes)
+        if self.axis_name is not None:
+            mean = jax.lax.pmean(mean, self.axis_name)
+        var = jnp.square(values - mean).mean(axes)
+        return mean, var if self.axis_name is None else jax.lax.pmean(var, self.axis_name)
+
+
+def average_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h//2 w//2 c"]:
+    """The mean over each 2 x 2 square; an odd last row or column is dropped."""
+    return nn.avg_pool(x, window_shape=(2, 2), strides=(2, 2))
+
+
+def double(x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w c"]:
+    """Every pixel repeated as a 2 x 2 square (nearest-neighbour enlargement)."""
+    return jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
+
+
+def _conv_norm_relu(x: Array, features: int, size: int, train: bool) -> Array:
+    x = Conv(features, size, name="conv")(x)
+    return nn.relu(BatchNorm(name="norm")(x, train=train))
+
+
+class SameBlock(nn.Module):
+    """Convolution, batch norm, ReLU; the size is kept."""
+
+    features: int
+    size: int = 3
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w features"]:
+        return _conv_norm_relu(x, self.features, self.size, train)
+
+
+class DownBlock(nn.Module):
+    """A 3 x 3 `SameBlock`, then 2 x 2 average pooling."""
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h//2 w//2 features"]:
+        return average_pool(_conv_norm_relu(x, self.features, 3, train))
+
+
+class UpBlock(nn.Module):
+    """Nearest-neighbour doubling, then a 3 x 3 `SameBlock`."""
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b 2*h 2*w features"]:
+        return _conv_norm_relu(double(x), self.features, 3, train)
+
+
+class ResidualBlock(nn.Module):
+    """x plus (batch norm, ReLU, convolution) twice; width and size are kept (pre-activation)."""
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w c"]:
+        branch = x
+        for index in ("1", "2"):
+            branch = nn.relu(BatchNorm(name=f"norm{index}")(branch, train=train))
+            branch = Conv(x.shape[-1], 3, name=f"conv{index}")(branch)
+        return x + branch
+
+
+def widths(first: int, most: int, count: int) -> list[int]:
+    """The widths of a stack of `count` down-sampling blocks: first * 2, first * 4, ..., none above `most`."""
+    return [min(most, first * 2 ** (index + 1)) for index in range(count)]
+
+

@@ -1,0 +1,43 @@
+"""VGG19's features, as the perceptual loss takes them (Simonyan and Zisserman 2015; Johnson et al. 2016)."""
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+STAGES = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512,))
+"""Convolutions up to relu5_1; between two stages stands a 2 x 2 maximum. The tap is the first ReLU of each stage."""
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+
+def max_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h//2 w//2 c"]:
+    """The largest of each 2 x 2 square; by slices, whose gradient is several times faster than that of a window on a CPU."""
+    x = x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2]
+    rows = jnp.maximum(x[:, ::2], x[:, 1::2])
+    return jnp.maximum(rows[:, :, ::2], rows[:, :, 1::2])
+
+
+class VGG19(nn.Module):
+    """Features after relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1 of images in [0, 1]; the first `taps` of them.
+
+    Convolutions are named conv0, conv1, ... in order, as `thf_jax.interop.vgg19` fills them from torchvision's file.
+    """
+
+    taps: int = 5
+
+    @nn.compact
+    def __call__(self, image: Float[Array, "b h w 3"]) -> list[Float[Array, "b _h _w _c"]]:
+        x = (image - jnp.array(IMAGENET_MEAN, image.dtype)) / jnp.array(IMAGENET_DEVIATION, image.dtype)
+        features, count = [], 0
+        for stage, channels in enumerate(STAGES[: self.taps]):
+            last = stage == self.taps - 1
+            for position, width in enumerate(channels[:1] if last else channels):
+                conv = nn.Conv(width, (3, 3), padding=1, kernel_init=nn.initializers.he_normal(), name=f"conv{count}")
+                x = nn.relu(conv(x))
+                count += 1
+                if position == 0:
+                    features.append(x)
+            if not last:
+                x = max_pool(x)
+        return features

@@ -1,0 +1,84 @@
+"""Down-sampling without aliasing, and the image pyramid of the perceptual loss."""
+
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+
+def antialias_kernel(scale: float, *, sigma: float | None = None) -> np.ndarray:
+    """One side of the separable Gaussian that precedes down-sampling by `scale`: [2 round(4 sigma) + 1] weights, sum 1.
+
+    Args:
+        scale: 1 / n for a whole number n; 1 gives the single weight 1.
+        sigma: in pixels of the large image; (1 / scale - 1) / 2 where not given.
+
+    Raises:
+        ValueError: the scale is not one over a whole number.
+    """
+    step = round(1 / scale)
+    if step < 1 or not math.isclose(step * scale, 1, rel_tol=1e-6):
+        raise ValueError(f"the scale of an anti-aliased down-sampling is 1, 1/2, 1/3, ..., not {scale}")
+    if step == 1:
+        return np.ones(1, np.float32)
+    width = (step - 1) / 2 if sigma is None else sigma
+    reach = round(4 * width)
+    weights = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * width**2))
+    return (weights / weights.sum()).astype(np.float32)
+
+
+def downsample(
+    image: Float[Array, "h w c"], scale: float, *, sigma: float | None = None
+) -> Float[Array, "h*scale w*scale c"]:
+    """The image blurred by `antialias_kernel`, zeros outside, then every (1 / scale)-th pixel, the first one included.
+
+    The kernel is applied as two passes, and only at the rows and columns that are kept.
+    """
+    step = round(1 / scale)
+    kernel = antialias_kernel(scale, sigma=sigma)
+    if step == 1:
+        return image
+    reach = len(kernel) // 2
+
+    def pass_along(values: Array, axis: int) -> Array:
+        size = values.shape[axis]
+        kept = jnp.arange(0, size, step)
+        # A band matrix: on a CPU one small product is faster than a convolution of a few channels, on an accelerator too.
+        offsets = jnp.arange(size)[None, :] - kept[:, None] + reach
+        inside = (offsets >= 0) & (offsets < len(kernel))
+        band = jnp.where(inside, jnp.asarray(kernel)[jnp.clip(offsets, 0, len(kernel) - 1)], 0).astype(values.dtype)
+        return jnp.moveaxis(jnp.tensordot(band, values, (1, axis)), 0, axis)
+
+    return pass_along(pass_along(image, 0), 1)
+
+
+def pyramid(image: Float[Array, "h w c"], scales: Sequence[float]) -> list[Float[Array, "_h _w c"]]:
+    """The image at each scale, each computed from the full image."""
+    return [downsample(image, scale) for scale in scales]
+
+
+def _area_weights(size: int, target: int) -> np.ndarray:
+    """[target size]: the share of each source pixel in each target pixel's area; linear interpolation when enlarging."""
+    if target >= size:
+        centres = np.clip((np.arange(target) + 0.5) * size / target - 0.5, 0, size - 1)
+        return np.maximum(0, 1 - np.abs(centres[:, None] - np.arange(size)[None, :])).astype(np.float32)
+    edges = np.arange(target + 1) * size / target
+    low = np.maximum(edges[:-1, None], np.arange(size)[None, :])
+    high = np.minimum(edges[1:, None], np.arange(1, size + 1)[None, :])
+    return (np.maximum(0, high - low) * target / size).astype(np.float32)
+
+
+def area_resize(image: Float[Array, "*b h w c"], shape: tuple[int, int]) -> Float[Array, "*b y x c"]:
+    """Images of another shape: the mean over each new pixel's area when shrinking, linear interpolation when enlarging.
+
+    An image that has the shape already comes back untouched.
+    """
+    height, width = image.shape[-3:-1]
+    if height != shape[0]:
+        image = jnp.einsum("yh,...hwc->...ywc", _area_weights(height, shape[0]), image, precision=jax.lax.Precision.HIGHEST)
+    if width != shape[1]:
+        image = jnp.einsum("xw,...hwc->...hxc", _area_weights(width, shape[1]), image, precision=jax.lax.Precision.HIGHEST)
+    return image

@@ -1,0 +1,39 @@
+"""Local affine motion around keypoints, composed into one flow (Siarohin et al. 2019, "First Order Motion Model")."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from thf_jax.ops.linalg2 import inverse
+from thf_jax.ops.sampling import pixel_grid
+
+
+def relative_jacobian(
+    source: Float[Array, "*b 2 2"] | None, driving: Float[Array, "*b 2 2"] | None
+) -> Float[Array, "*b 2 2"] | None:
+    """J_s J_d^-1 (equation 5 of the paper), the local linear part of the motion; None, the identity, where either is None."""
+    if source is None or driving is None:
+        return None
+    return source @ inverse(driving)
+
+
+def local_affine_flows(
+    source_position: Float[Array, "k 2"],
+    driving_position: Float[Array, "k 2"],
+    jacobian: Float[Array, "k 2 2"] | None,
+    shape: tuple[int, int],
+) -> Float[Array, "k+1 h w 2"]:
+    """For every pixel z of the driving frame, where each motion finds it in the source frame.
+
+    T_0(z) = z, the background, stands first; then T_k(z) = s_k + J_k (z - d_k) (equation 4 of the paper), with J_k the
+    `relative_jacobian`, or the identity where it is None (the zeroth-order model).
+    """
+    grid = pixel_grid(shape, driving_position.dtype)
+    offset = grid - driving_position[:, None, None, :]
+    if jacobian is not None:
+        offset = jnp.einsum("kij,khwj->khwi", jacobian, offset)
+    return jnp.concatenate([grid[None], offset + source_position[:, None, None, :]])
+
+
+def blend_flows(flows: Float[Array, "n h w 2"], masks: Float[Array, "h w n"]) -> Float[Array, "h w 2"]:
+    """The mean of the flows under masks that sum to 1 at every pixel: T(z) = sum_k M_k(z) T_k(z) (equation 7)."""
+    return jnp.einsum("hwn,nhwc->hwc", masks, flows)
