@@ -1,12 +1,15 @@
 """How every dataset of this package is stored: one JPEG frame a record, and an index of the clips beside the records.
 
 A record is `{'image': JPEG bytes, 'clip': number of its clip, 'frame': number of the frame in the clip}`. Records stand in
-clip order (`disable_shuffling=True`), so that clip `c` owns records `c.start ... c.start + c.length - 1` of its split.
+clip order, so that clip `c` owns records `c.start ... c.start + c.length - 1` of its split.
 The index lives in the dataset's own metadata (`metadata.json`), which `tfds.builder_from_directory` restores.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -17,8 +20,11 @@ from jaxtyping import UInt8
 
 JPEG_QUALITY = 95
 FILE_FORMAT = "array_record"
-# TFDS sorts what it writes by key, in a thousand buckets that divide the range of a 128-bit hash evenly.
-KEY_RANGE = 2**128
+# About 0.6 GB of typical clips at 256 px.
+CLIPS_PER_SHARD = 64
+
+Example = tuple[int, dict[str, Any]]
+Shard = Callable[[], Iterator[Example]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,28 +75,30 @@ def decode_frame(jpeg: bytes) -> UInt8[np.ndarray, "h w 3"]:
     return simplejpeg.decode_jpeg(jpeg, colorspace="RGB")
 
 
-def examples(
-    clips: Iterable[ClipFrames], clip_count: int, entries: list[dict[str, Any]]
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Keys and records of a split for `_generate_examples`; appends the index entry of each finished clip to `entries`.
+def shards(clips: Iterable[ClipFrames], clip_count: int, entries: list[dict[str, Any]]) -> list[Shard]:
+    """The shards of a split for `tfds.core.ShardBasedBuilder._shard_iterators_per_split`, to be drawn in order.
 
-    Keys rise with the records and spread over TFDS's whole key range: with plain record numbers every record of a
-    large split would land in one of TFDS's thousand buckets, and a bucket is sorted in memory.
+    Every shard takes the next `CLIPS_PER_SHARD` clips of the one stream, writes them as they come, and appends their
+    index entries to `entries`. `GeneratorBasedBuilder` would not do: it holds a split in memory until it is complete,
+    and needs TensorFlow as soon as that is more than 1 GB.
 
     Args:
-      clips: the clips, read lazily.
+      clips: the clips of the split, read lazily.
       clip_count: an upper bound of their number.
       entries: where the index goes: `new_index(builder, split)`.
     """
-    start = 0
-    for number, clip in enumerate(clips):
-        first_key = number * KEY_RANGE // clip_count
+    stream = iter(clips)
+    return [functools.partial(_shard, stream, entries) for _ in range(math.ceil(clip_count / CLIPS_PER_SHARD))]
+
+
+def _shard(stream: Iterator[ClipFrames], entries: list[dict[str, Any]]) -> Iterator[Example]:
+    start = entries[-1]["start"] + entries[-1]["length"] if entries else 0
+    for clip in itertools.islice(stream, CLIPS_PER_SHARD):
         length = 0
         for jpeg in clip.frames:
-            yield first_key + length, {"image": jpeg, "clip": number, "frame": length}
+            yield start + length, {"image": jpeg, "clip": len(entries), "frame": length}
             length += 1
-        entry = ClipEntry(clip.name, clip.identity, start, length, clip.rate)
-        entries.append(_to_json(entry))
+        entries.append(_to_json(ClipEntry(clip.name, clip.identity, start, length, clip.rate)))
         start += length
 
 
