@@ -21,7 +21,7 @@ import jax  # noqa: E402
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
-# The first example of a property compiles, which no deadline foresees; the same examples every time, so that a failure stays.
+# The first example of a property compiles, which no deadline foresees; the same examples each time keep a failure.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("repeatable")
 
