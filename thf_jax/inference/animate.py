@@ -1,0 +1,135 @@
+"""The animate loop. There is only this one: commands, evaluation and pages all run it."""
+
+import collections
+import dataclasses
+import difflib
+import itertools
+import operator
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from thf_jax.errors import InputError
+from thf_jax.inference.best_frame import relative_scale
+from thf_jax.inference.smoothing import smooth as smoothed
+from thf_jax.models.animator import Animator
+from thf_jax.types import Rendering
+
+_ELSEWHERE = {
+    "mode": ("mraa",),
+    "yaw": ("face_vid2vid",),
+    "pitch": ("face_vid2vid",),
+    "roll": ("face_vid2vid",),
+    "adapt_variance": ("monkey_net",),
+}
+"""Keywords that some systems have, and which."""
+_OWN = ("relative", "adapt_scale", "initial", "smooth", "batch_size", "ahead")
+
+
+def animate(
+    animator: Animator,
+    source: Any,
+    frames: Iterable[Any],
+    *,
+    relative: bool = True,
+    adapt_scale: bool = False,
+    initial: Any = None,
+    smooth: float = 0.0,
+    batch_size: int = 1,
+    ahead: int = 1,
+    **others: Any,
+) -> Iterator[Rendering]:
+    """One rendering a frame: the source moved as the frames move. Frames are drawn as renderings are asked for.
+
+    The source is encoded once. With `relative` motion, the source's own motion changes as the driver's does since
+    `initial`; without it the driver's motion is taken as it is, and with it the driver's face shape and place.
+
+    Args:
+        animator: a model, see `thf_jax.load`.
+        source: a picture, [h w 3], uint8 or floating in [0, 1].
+        frames: pictures like the source, or motions: those of a motion file, or what `animator.motion` gives.
+        adapt_scale: enlarge relative motion by the ratio of the faces' sizes, see `relative_scale`.
+        initial: the driver's motion that corresponds to the source as it is; by default the first frame's.
+        smooth: the strength of a temporal filter, in frames, see `smoothing.smooth`.
+        batch_size: how many frames are rendered at once; more of them fill an accelerator, and memory.
+        ahead: how many batches are under way before a result is handed out. 1 lets the device work while the caller
+            writes; 0 answers each frame at once, as a live view needs it.
+
+    Raises:
+        InputError: options that contradict each other or that the system lacks, or a motion of another system.
+    """
+    _refuse(others, animator.system)
+    if not relative and (adapt_scale or initial is not None):
+        raise InputError("adapt_scale and initial shape relative motion: leave them out where relative=False")
+    if batch_size < 1 or ahead < 0:
+        raise InputError(f"batch_size is 1 or more and ahead 0 or more, not {batch_size} and {ahead}")
+    rest = animator.motion(source)
+    motions = smoothed((_motion_in(animator, rest, frame) for frame in frames), smooth)
+    if relative:
+        motions = _transferred(motions, rest, initial, adapt_scale)
+    renderings = _rendered(animator, animator.encode(source), motions, batch_size)
+    return itertools.chain.from_iterable(_running_ahead(renderings, ahead))
+
+
+def _refuse(others: dict[str, Any], system: str) -> None:
+    for name in others:
+        if name in _ELSEWHERE:
+            systems = ", ".join(_ELSEWHERE[name])
+            raise InputError(f"{name}= is an option of the system {systems}; this model's system is {system}")
+        near = difflib.get_close_matches(name, [*_OWN, *_ELSEWHERE], n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise TypeError(f"animate() got an unexpected keyword argument {name!r}{hint}")
+
+
+def _motion_in(animator: Animator, rest: Any, frame: Any) -> Any:
+    """The motion of the frame, which is a picture or a motion already."""
+    if not dataclasses.is_dataclass(frame):
+        return animator.motion(frame)
+    if jax.tree.structure(frame) != jax.tree.structure(rest) or _shapes(frame) != _shapes(rest):
+        raise InputError(
+            f"a frame's motion is {type(frame).__name__} {_shapes(frame)}, but this {animator.system} model moves by "
+            f"{type(rest).__name__} {_shapes(rest)}; extract the motion with the model that animates"
+        )
+    return frame
+
+
+def _shapes(motion: Any) -> list[tuple[int, ...]]:
+    return [np.shape(leaf) for leaf in jax.tree.leaves(motion)]
+
+
+@jax.jit
+def _transfer(motion: Any, initial: Any, onto: Any, scale: float) -> Any:
+    return motion.transfer(initial, onto, scale=scale)
+
+
+def _transferred(motions: Iterable[Any], rest: Any, initial: Any, adapt_scale: bool) -> Iterator[Any]:
+    scale = None
+    for motion in motions:
+        initial = motion if initial is None else initial
+        if scale is None:
+            scale = relative_scale(rest, initial) if adapt_scale else 1.0
+        yield _transfer(motion, initial, rest, scale)
+
+
+def _rendered(animator: Animator, encoded: Any, motions: Iterator[Any], batch_size: int) -> Iterator[list[Rendering]]:
+    while batch := list(itertools.islice(motions, batch_size)):
+        if batch_size == 1:
+            yield [animator.render(encoded, batch[0])]
+            continue
+        # The last batch is filled up, since another size would be compiled anew.
+        filled = batch + [batch[-1]] * (batch_size - len(batch))
+        together = animator.render(encoded, jax.tree.map(lambda *rows: jnp.stack(rows), *filled))
+        yield [jax.tree.map(operator.itemgetter(row), together) for row in range(len(batch))]
+
+
+def _running_ahead(batches: Iterable[list[Rendering]], count: int) -> Iterator[list[Rendering]]:
+    """The batches, each handed out when `count` more are dispatched, which JAX computes while the caller is busy."""
+    waiting: collections.deque[list[Rendering]] = collections.deque()
+    for batch in batches:
+        waiting.append(batch)
+        if len(waiting) > count:
+            yield waiting.popleft()
+    yield from waiting

@@ -1,0 +1,87 @@
+"""The sound of one clip carried into another."""
+
+import contextlib
+import itertools
+import os
+from collections.abc import Collection, Iterator
+from fractions import Fraction
+from typing import cast
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+
+
+class Sound:
+    """A clip's sound on its way into a container, handed over in step with the pictures."""
+
+    def __init__(self, packets: Iterator[Packet], container: OutputContainer):
+        self.packets, self.container = packets, container
+
+    def copy(self, *, until: Fraction) -> None:
+        """Write what begins before this many seconds; what is never asked for is left out."""
+        for packet in self.packets:
+            if packet.pts is not None and packet.pts * packet.time_base >= until:
+                self.packets = itertools.chain([packet], self.packets)
+                return
+            self.container.mux(packet)
+
+
+def carry_sound(
+    clip: str | os.PathLike[str],
+    container: OutputContainer,
+    *,
+    copied: Collection[str],
+    codec: str,
+    closing: contextlib.ExitStack,
+) -> Sound | None:
+    """The clip's first sound, bound for a stream that is added to `container`; None where the clip has no sound.
+
+    Args:
+        clip: a video file.
+        container: open for writing, without a packet in it yet.
+        copied: the names of the codecs whose packets are copied as they are.
+        codec: the encoder for every other sound.
+        closing: closes the clip when the container is closed.
+    """
+    source = closing.enter_context(av.open(os.fspath(clip)))
+    if not source.streams.audio:
+        return None
+    stream = source.streams.audio[0]
+    begin = _beginning(source)
+    if stream.codec_context.name in copied:
+        packets = _copied(source, stream, container.add_stream_from_template(stream), begin)
+    else:
+        # Opus knows a few rates only, of which 48 kHz is the natural one.
+        rate = 48_000 if codec == "libopus" else stream.rate
+        layout = "mono" if stream.channels == 1 else "stereo"
+        target = cast(AudioStream, container.add_stream(codec, rate=rate, layout=layout))
+        packets = _encoded(source, stream, target, begin)
+    return Sound(packets, container)
+
+
+def _beginning(source: InputContainer) -> Fraction:
+    """When the first picture is shown, in seconds: the new clip's time 0."""
+    video = source.streams.video[0] if source.streams.video else None
+    if video is None or video.start_time is None or video.time_base is None:
+        return Fraction(0)
+    return video.start_time * video.time_base
+
+
+def _copied(source: InputContainer, stream: AudioStream, target: AudioStream, begin: Fraction) -> Iterator[Packet]:
+    for packet in source.demux(stream):
+        if packet.pts is None or packet.dts is None:  # the empty packet at the end
+            continue
+        shift = round(begin / packet.time_base)
+        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+        packet.stream = target
+        yield packet
+
+
+def _encoded(source: InputContainer, stream: AudioStream, target: AudioStream, begin: Fraction) -> Iterator[Packet]:
+    for frame in source.decode(stream):
+        if frame.pts is not None and frame.time_base is not None:
+            frame.pts -= round(begin / frame.time_base)
+        yield from target.encode(frame)
+    yield from target.encode(None)
