@@ -1,0 +1,38 @@
+"""`thf convert`: a published PyTorch checkpoint, to a model directory."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    text = (
+        "Make a model directory of a published PyTorch checkpoint. No torch is needed, and nothing in the file is run. "
+        "A .pth.tar file is not an archive: give it as downloaded, without unpacking."
+    )
+    parser = subparsers.add_parser("convert", help="convert a published PyTorch checkpoint", description=text)
+    parser.add_argument("system", metavar="SYSTEM", choices=["fomm"], help="fomm")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=".pth, .pth.tar or .safetensors")
+    parser.add_argument("out_dir", metavar="OUT_DIR", help="the model directory to write; a model in it is replaced")
+    parser.add_argument(
+        "--yaml",
+        metavar="FILE",
+        help="the authors' configuration file; without it the published VoxCeleb one is assumed",
+    )
+    parser.add_argument(
+        "--align-corners",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="read sampling grids as the authors' torch did when training (default), or as torch since 1.3 does",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the model directory."""
+    from thf_jax.interop.fomm import convert_fomm
+
+    target = convert_fomm(options.checkpoint, options.out_dir, yaml=options.yaml, align_corners=options.align_corners)
+    print(f"wrote {target}")

@@ -1,0 +1,38 @@
+"""The card that goes with converted weights: what they are, where they come from, whose licence holds."""
+
+from pathlib import Path
+
+from thf_jax.interop.torch_reader import file_hash
+
+LICENCES = {
+    "fomm": "MIT, as the LICENSE file of the authors' repository (AliaksandrSiarohin/first-order-model) states it",
+}
+"""The licence that the authors of a system's published weights state, and where."""
+
+
+def converted_card(system: str, checkpoint: Path, *, settings_from: str, align_corners: bool) -> str:
+    """The text of a MODEL_CARD.md for weights converted from `checkpoint`.
+
+    Args:
+        system: the system's name.
+        checkpoint: the file that was converted; its hash is put on the card.
+        settings_from: where the settings come from, in words.
+        align_corners: how the converted model reads sampling grids.
+    """
+    reading = "pixel centres" if align_corners else "pixel edges"
+    return f"""# {system}, converted from a PyTorch checkpoint
+
+| | |
+| --- | --- |
+| System | {system} |
+| Converted from | `{checkpoint.name}` |
+| SHA-256 of that file | `{file_hash(checkpoint)}` |
+| Settings | {settings_from} |
+| Reading of sampling grids | align_corners {align_corners}: -1 and 1 are {reading} at the border |
+| Licence of the original | {LICENCES[system]} |
+
+The numbers are those of the original file, in another layout. Its licence and its authors' conditions hold for them,
+not the licence of thf_jax. Name the authors of the original when you publish results.
+
+Such a model makes faces do what their owners never did. Animate only people who agreed to it, and say that it was made.
+"""

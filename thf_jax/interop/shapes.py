@@ -1,0 +1,40 @@
+"""What given settings mean: every default filled in, and the names and shapes of the variables that they make."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax.errors import FlaxError
+
+from thf_jax.errors import InputError, nearest
+from thf_jax.models import build, published
+
+
+def variable_shapes(system: str, settings: Mapping[str, Mapping[str, Any]], size: int) -> dict[str, Any]:
+    """A nested dictionary of `jax.ShapeDtypeStruct`, as the module's `init` would fill it for images of `size`.
+
+    Raises:
+        InputError: no such system or setting, or values that make no model.
+    """
+    module = build(system, settings)
+    image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+    try:
+        return jax.eval_shape(lambda x: module.init(jax.random.key(0), x, x), image)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError, FlaxError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"these settings make no {system} model of {size} x {size} pictures: {reason}") from error
+
+
+def complete(system: str, settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The settings with the published value of every one that they leave out.
+
+    Raises:
+        InputError: no such system or part.
+    """
+    full = published(system)
+    for part, values in settings.items():
+        if part not in full:
+            raise InputError(f"{system} has no part named {part!r}{nearest(part, full)}")
+        full[part].update(values)
+    return full
