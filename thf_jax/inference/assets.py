@@ -41,6 +41,18 @@ def motion_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("motions/*.motion"))
 
 
+def default_motion() -> str:
+    """The name of the motion that the demo plays: the first one.
+
+    Raises:
+        InputError: this copy of the package carries no motion.
+    """
+    names = motion_names()
+    if not names:
+        raise InputError("this copy of thf_jax carries no motion; `thf motion extract` makes one from a clip")
+    return names[0]
+
+
 def motion_path(name: str) -> Path:
     """The file of a shipped motion.
 

@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from data_pipelines.images import resize
+
 Picture = UInt8[np.ndarray, "h w 3"]
 
 FEATHER = 1 / 16
@@ -31,6 +33,17 @@ def centred_square(height: int, width: int) -> Box:
     """The largest square in the middle of a picture. Where it cannot be centred, it stands half a pixel up or left."""
     side = min(height, width)
     return Box((height - side) // 2, (width - side) // 2, side, side)
+
+
+def box_of(picture: Picture, *, crop: bool) -> Box:
+    """Where the model looks in the picture: at the centred square, or at all of it."""
+    height, width = picture.shape[:2]
+    return centred_square(height, width) if crop else whole(height, width)
+
+
+def look(picture: Picture, size: int, *, crop: bool) -> UInt8[np.ndarray, "size size 3"]:
+    """What the model sees of the picture."""
+    return resize(cut(picture, box_of(picture, crop=crop)), size)
 
 
 def cut(picture: Picture, box: Box) -> UInt8[np.ndarray, "y x 3"]:

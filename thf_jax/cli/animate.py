@@ -1,0 +1,126 @@
+"""`thf animate`: a portrait and what drives it, to a video."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thf_jax.errors import InputError
+
+if TYPE_CHECKING:
+    from thf_jax.inference.motion_files import MotionFile
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    text = "Move a portrait as the person in a clip moves. The output keeps the clip's frame rate and sound."
+    parser = subparsers.add_parser("animate", help="animate a portrait", description=text)
+    parser.add_argument("source", metavar="SOURCE", help="png, jpg or webp; of a video the first frame is taken")
+    parser.add_argument(
+        "driving", metavar="DRIVING", help="mp4, mov, webm, gif, a folder of frames, a .motion file or a shipped motion"
+    )
+    parser.add_argument("-o", "--output", default="out.mp4", help="mp4, mov, webm, gif or a new folder (%(default)s)")
+    parser.add_argument("--model", help="a shipped model's name or a model directory; by default the shipped one")
+    add_motion_options(parser)
+    parser.add_argument(
+        "--crop",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="take the central square of both (default); without it all of a picture is squashed into one",
+    )
+    look = parser.add_mutually_exclusive_group()
+    look.add_argument("--paste-back", action="store_true", help="put the animated square back into the whole portrait")
+    look.add_argument("--compare", action="store_true", help="show portrait, driving and result side by side")
+    parser.set_defaults(run=run)
+
+
+def add_motion_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how motion is carried over."""
+    reference = parser.add_mutually_exclusive_group()
+    reference.add_argument(
+        "--relative", action="store_true", default=True, help="carry over the change since the first frame (default)"
+    )
+    reference.add_argument(
+        "--absolute", dest="relative", action="store_false", help="carry over the driver's place and shape as they are"
+    )
+    parser.add_argument(
+        "--adapt-scale",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="enlarge relative motion as much as the portrait's face is larger than the driver's",
+    )
+    parser.add_argument(
+        "--best-frame", action="store_true", help="start from the frame whose pose is nearest to the portrait's"
+    )
+    parser.add_argument(
+        "--smooth", type=float, default=0.0, metavar="X", help="calm jitter: average still moments over X frames (0)"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the video."""
+    from thf_jax.cli.compilation_cache import keep_compiled_programs
+    from thf_jax.cli.progress import Progress
+    from thf_jax.inference.assets import default_model
+    from thf_jax.inference.best_frame import best_frame
+    from thf_jax.inference.crop import look
+    from thf_jax.inference.driving import open_driving, read_source
+    from thf_jax.inference.film import composer, driving_frames, results
+    from thf_jax.inference.load import load
+    from thf_jax.inference.video import check_video_output, open_video
+
+    _refuse_contradictions(options)
+    source = read_source(options.source)
+    driving = open_driving(options.driving)
+    target = check_video_output(options.output, driving.rate)
+    _refuse_overwriting(target, options.source, driving.path)
+    keep_compiled_programs()
+    model = options.model or default_model()
+    animator = load(model)
+    if driving.motion is not None:
+        _check_fit(driving.motion, model, animator.system)
+
+    face = look(source, animator.size, crop=options.crop)
+    motion_options = {"relative": options.relative, "adapt_scale": options.adapt_scale, "smooth": options.smooth}
+    if options.best_frame:
+        frames = driving_frames(driving, animator.size, crop=options.crop)
+        motions = frames if driving.motion else map(animator.motion, frames)
+        progress = Progress(motions, label="comparing", total=driving.length)
+        best, motion_options["initial"] = best_frame(animator.motion(face), progress)
+        print(f"frame {best} is nearest to the portrait's pose")
+    frames = driving_frames(driving, animator.size, crop=options.crop)
+    compose = composer(source, face, crop=options.crop, paste_back=options.paste_back, compare=options.compare)
+    progress = Progress(results(animator, face, frames, **motion_options), label="animating", total=driving.length)
+    with open_video(target, driving.rate, sound_from=driving.sound) as write:
+        for result, frame in progress:
+            write(compose(result, frame))
+    print(f"wrote {target}: {progress.summary()}")
+
+
+def _refuse_contradictions(options: argparse.Namespace) -> None:
+    for name, given in (("--adapt-scale", options.adapt_scale), ("--best-frame", options.best_frame)):
+        if given and not options.relative:
+            raise InputError(f"{name} shapes relative motion and means nothing with --absolute: leave one of them out")
+
+
+def _refuse_overwriting(target: Path, *inputs: str | Path) -> None:
+    for name in inputs:
+        if target.resolve() == Path(name).resolve():
+            raise InputError(f"{target} would take the place of what it is made from; choose another --output")
+
+
+def _check_fit(motion: MotionFile, model: str, system: str) -> None:
+    """Refuse motion of another system, and warn of another model's: its keypoints may sit elsewhere on the face."""
+    if motion.system != system:
+        raise InputError(
+            f"the motion is of the system {motion.system}, but the model {model} is of {system}: "
+            f"choose a model of {motion.system} with --model"
+        )
+    name = Path(model).resolve().name
+    if motion.model not in (None, name):
+        print(
+            f"note: the motion was extracted with the model {motion.model}; {name} may read it otherwise",
+            file=sys.stderr,
+        )
