@@ -47,7 +47,14 @@ class KeypointDetector(nn.Module):
         if self.jacobians is None:
             return Keypoints(position)
         channels = 4 * (self.count if self.jacobians == "each" else 1)
-        head = Conv(channels, 7, self.padding, nn.initializers.zeros, _identity_jacobians, name="jacobians")
+        head = Conv(
+            channels,
+            7,
+            self.padding,
+            kernel_init=nn.initializers.zeros,
+            bias_init=_identity_jacobians,
+            name="jacobians",
+        )
         maps = head(features)
         if self.jacobians == "shared":
             maps = jnp.tile(maps, self.count)

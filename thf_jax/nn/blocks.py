@@ -15,32 +15,71 @@ def torch_bias(fan_in: int) -> jax.nn.initializers.Initializer:
     return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -bound, bound)
 
 
+SMALL_MAP = 16
+"""Pixels up to which a convolution is computed as one matrix product, which on a CPU is up to twenty times faster."""
+
+
 def convolve(
     x: Float[Array, "b h w c"], kernel: Float[Array, "n m c features"], *, padding: int = 0
 ) -> Float[Array, "b y x features"]:
     """The cross-correlation that deep learning calls convolution, stride 1, with `padding` zeros on each side."""
+    kernel = kernel.astype(x.dtype)
+    rows, columns = (size + 2 * padding - span + 1 for size, span in zip(x.shape[1:3], kernel.shape[:2], strict=True))
+    if rows * columns <= SMALL_MAP:
+        x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+        taps = [x[:, i : i + rows, j : j + columns] for i in range(kernel.shape[0]) for j in range(kernel.shape[1])]
+        return jnp.concatenate(taps, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
     sides = ((padding, padding), (padding, padding))
-    return jax.lax.conv_general_dilated(
-        x, kernel.astype(x.dtype), (1, 1), sides, dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), sides, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def convolve_doubled(
+    x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c features"]
+) -> Float[Array, "b 2*h 2*w features"]:
+    """`convolve(double(x), kernel, padding=1)` at 4/9 of its work.
+
+    Each of the four pixels that come from one pixel sees only a 2 x 2 square of x, through sums of the kernel's entries. One
+    convolution computes all four; they are then laid out side by side.
+    """
+    first, middle, last = kernel[0], kernel[1], kernel[2]
+    by_row = [jnp.stack([first, middle + last]), jnp.stack([first + middle, last])]
+    phases = [
+        jnp.stack([rows[:, 0], rows[:, 1] + rows[:, 2]], 1) if column == 0 else jnp.stack([rows[:, 0] + rows[:, 1], rows[:, 2]], 1)
+        for rows in by_row
+        for column in (0, 1)
+    ]
+    together = convolve(x, jnp.concatenate(phases, axis=-1), padding=1)
+    b, h, w, _ = x.shape
+    corners = together.reshape(b, h + 1, w + 1, 2, 2, -1)
+    lines = [
+        jnp.stack([corners[:, row : h + row, column : w + column, row, column] for column in (0, 1)], axis=3)
+        for row in (0, 1)
+    ]
+    return jnp.stack(lines, axis=2).reshape(b, 2 * h, 2 * w, -1)
 
 
 class Conv(nn.Module):
-    """A square convolution [b h w c] -> [b h' w' features], its bias included, initialised as PyTorch does it."""
+    """A square convolution [b h w c] -> [b y x features], its bias included, initialised as PyTorch does it.
+
+    Args:
+        padding: zeros added on each side; None keeps the image's size.
+        doubled: whether the image is enlarged two times first, each pixel repeated; for size 3 alone.
+    """
 
     features: int
     size: int
     padding: int | None = None
-    """Zeros added on each side; None keeps the image's size."""
-    kernel_init: jax.nn.initializers.Initializer = torch_uniform
-    bias_init: jax.nn.initializers.Initializer | None = None
+    doubled: bool = False
+    kernel_init: nn.initializers.Initializer = torch_uniform
+    bias_init: nn.initializers.Initializer | None = None
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b y x features"]:
         pad = (self.size - 1) // 2 if self.padding is None else self.padding
         kernel = self.param("kernel", self.kernel_init, (self.size, self.size, x.shape[-1], self.features))
         bias = self.param("bias", self.bias_init or torch_bias(self.size**2 * x.shape[-1]), (self.features,))
-        return convolve(x, kernel, padding=pad) + bias.astype(x.dtype)
+        y = convolve_doubled(x, kernel) if self.doubled else convolve(x, kernel, padding=pad)
+        return y + bias.astype(y.dtype)
 
 
 class BatchNorm(nn.Module):
@@ -94,8 +133,8 @@ def double(x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w c"]:
     return jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
 
 
-def _conv_norm_relu(x: Array, features: int, size: int, train: bool) -> Array:
-    x = Conv(features, size, name="conv")(x)
+def _conv_norm_relu(x: Array, features: int, size: int, train: bool, *, doubled: bool = False) -> Array:
+    x = Conv(features, size, doubled=doubled, name="conv")(x)
     return nn.relu(BatchNorm(name="norm")(x, train=train))
 
 
@@ -127,7 +166,10 @@ class UpBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b 2*h 2*w features"]:
-        return _conv_norm_relu(double(x), self.features, 3, train)
+        # The gradient of the cheaper form is the slower one, so training enlarges the map for real.
+        if train:
+            return _conv_norm_relu(double(x), self.features, 3, train)
+        return _conv_norm_relu(x, self.features, 3, train, doubled=True)
 
 
 class ResidualBlock(nn.Module):

@@ -1,0 +1,1 @@
+"""Loss terms, one function each, of values alone; and the objective, their weighted sum."""

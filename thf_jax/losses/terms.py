@@ -1,0 +1,79 @@
+"""Every loss term of the family. Each returns one float32 number: a mean over everything, unless its docstring says otherwise."""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from thf_jax.ops.filtering import pyramid
+from thf_jax.ops.linalg2 import inverse
+from thf_jax.ops.splines import Deformation, deform_points, deformation_jacobian
+from thf_jax.types import Keypoints
+
+Scalar = Float[Array, ""]
+
+
+def reconstruction(prediction: Float[Array, "*s"], target: Float[Array, "*s"]) -> Scalar:
+    """The mean absolute difference of two images."""
+    return jnp.abs(prediction - target).astype(jnp.float32).mean()
+
+
+def perceptual(
+    features: Callable[[Array], Sequence[Array]],
+    prediction: Float[Array, "b h w 3"],
+    target: Float[Array, "b h w 3"],
+    *,
+    scales: Sequence[float],
+) -> Scalar:
+    """The mean absolute difference of features, *summed* over the scales of a pyramid and the layers of the network.
+
+    (FOMM, equation 8; Johnson et al. 2016.) No gradient flows into the target.
+
+    Args:
+        features: images [b h w 3] in [0, 1] -> a list of feature maps, for instance VGG19's.
+        scales: 1 / n each; the published value is 1, 1/2, 1/4, 1/8.
+    """
+    levels = jax.vmap(lambda image: pyramid(image, scales))
+    total = jnp.zeros((), jnp.float32)
+    for predicted, wanted in zip(levels(prediction), levels(jax.lax.stop_gradient(target)), strict=True):
+        for ours, theirs in zip(features(predicted), features(wanted), strict=True):
+            total += reconstruction(ours, jax.lax.stop_gradient(theirs))
+    return total
+
+
+def equivariance_position(driving: Keypoints, deformation: Deformation, transformed: Keypoints) -> Scalar:
+    """|p - T(p')|: keypoints of a frame, against those of the frame deformed by T, mapped back (FOMM, equation 9).
+
+    Args:
+        driving, deformation, transformed: each with a leading batch axis, one deformation an example.
+    """
+    mapped = jax.vmap(deform_points)(deformation, transformed.position)
+    return reconstruction(driving.position, mapped)
+
+
+def equivariance_jacobian(driving: Keypoints, deformation: Deformation, transformed: Keypoints) -> Scalar:
+    """|1 - J^-1 (dT/dp)(p') J'|: the same for Jacobians (FOMM, equation 11). Zero where keypoints have no Jacobian."""
+    if driving.jacobian is None or transformed.jacobian is None:
+        return jnp.zeros((), jnp.float32)
+    outer = jax.vmap(deformation_jacobian)(deformation, transformed.position)
+    product = inverse(driving.jacobian) @ (outer @ transformed.jacobian)
+    return reconstruction(product, jnp.broadcast_to(jnp.eye(2, dtype=product.dtype), product.shape))
+
+
+def adversarial_generator(fake: Float[Array, "b h w 1"]) -> Scalar:
+    """(1 - D(fake))^2: least-squares GAN, the generator's side (Mao et al. 2017)."""
+    return jnp.square(1 - fake).astype(jnp.float32).mean()
+
+
+def adversarial_discriminator(real: Float[Array, "b h w 1"], fake: Float[Array, "b h w 1"]) -> Scalar:
+    """(1 - D(real))^2 + D(fake)^2: least-squares GAN, the discriminator's side."""
+    return (jnp.square(1 - real) + jnp.square(fake)).astype(jnp.float32).mean()
+
+
+def feature_matching(real: Sequence[Array], fake: Sequence[Array]) -> Scalar:
+    """The mean absolute difference of the discriminator's features, summed over its blocks. No gradient flows into `real`."""
+    return sum(
+        (reconstruction(jax.lax.stop_gradient(ours), theirs) for ours, theirs in zip(real, fake, strict=True)),
+        start=jnp.zeros((), jnp.float32),
+    )
