@@ -4,8 +4,24 @@ import numpy as np
 
 from data_pipelines.moving_heads.scene import Background, Ellipsoid, Face, Hair, Looks, Part, Scene
 
-SKINS = ((0.98, 0.83, 0.72), (0.94, 0.74, 0.60), (0.86, 0.63, 0.47), (0.72, 0.49, 0.34), (0.52, 0.34, 0.24), (0.37, 0.24, 0.18))
-HAIRS = ((0.09, 0.07, 0.07), (0.20, 0.12, 0.08), (0.36, 0.21, 0.11), (0.56, 0.36, 0.17), (0.85, 0.66, 0.36), (0.62, 0.24, 0.12), (0.62, 0.61, 0.62))
+# From light to dark, so that hair and eyes can be drawn to suit the skin.
+SKINS = (
+    (0.98, 0.83, 0.72),
+    (0.94, 0.74, 0.60),
+    (0.86, 0.63, 0.47),
+    (0.72, 0.49, 0.34),
+    (0.52, 0.34, 0.24),
+    (0.37, 0.24, 0.18),
+)
+HAIRS = (
+    (0.62, 0.61, 0.62),
+    (0.09, 0.07, 0.07),
+    (0.17, 0.10, 0.07),
+    (0.30, 0.18, 0.10),
+    (0.56, 0.36, 0.17),
+    (0.85, 0.66, 0.36),
+    (0.62, 0.24, 0.12),
+)
 IRISES = ((0.30, 0.18, 0.10), (0.42, 0.28, 0.13), (0.25, 0.45, 0.30), (0.22, 0.42, 0.62), (0.40, 0.47, 0.52))
 LIPS = ((0.78, 0.32, 0.33), (0.70, 0.22, 0.28), (0.72, 0.36, 0.32))
 
@@ -38,15 +54,23 @@ def _draw_solids(rng: np.random.Generator, width: float, height: float) -> dict[
         Part.EAR_LEFT: _ellipsoid((-head_width, 0.01, -0.04), (0.055, 0.11, 0.075)),
         Part.EAR_RIGHT: _ellipsoid((head_width, 0.01, -0.04), (0.055, 0.11, 0.075)),
         Part.NECK: _ellipsoid((0, 0.62, -0.14), (0.46 * head_width, 0.52, 0.20)),
-        Part.TORSO: _ellipsoid((0, 1.34, -0.20), (rng.uniform(0.78, 0.95), rng.uniform(0.60, 0.68), 0.40)),
+        Part.TORSO: _ellipsoid((0, 1.28, -0.20), (rng.uniform(0.78, 0.95), rng.uniform(0.60, 0.68), 0.40)),
     }
-    style = rng.choice(["bald", "short", "short", "short", "long", "long", "bob"])
+    style = rng.choice(["bald", "short", "short", "short", "round", "long", "long", "bob", "bun"])
+    if style == "round":
+        volume += 0.14
     if style != "bald":
-        solids[Part.CAP] = _ellipsoid((0, -0.13, -0.03), (head_width * (volume + 0.03), 0.50 * height * volume, 0.50 * volume))
+        radii = (head_width * (volume + 0.03), 0.50 * height * volume, 0.50 * volume)
+        solids[Part.CAP] = _ellipsoid((0, -0.13, -0.03), radii)
     if style == "long":
-        solids[Part.LOCKS] = _ellipsoid((0, 0.22, -0.20), (head_width * rng.uniform(1.05, 1.2), rng.uniform(0.62, 0.80), 0.24))
+        radii = (head_width * rng.uniform(1.05, 1.2), rng.uniform(0.62, 0.80), 0.22)
+        solids[Part.LOCKS] = _ellipsoid((0, 0.22, -0.25), radii)
     if style == "bob":
-        solids[Part.LOCKS] = _ellipsoid((0, 0.10, -0.13), (head_width * rng.uniform(1.15, 1.28), rng.uniform(0.40, 0.48), 0.30))
+        radii = (head_width * rng.uniform(1.15, 1.28), rng.uniform(0.40, 0.48), 0.26)
+        solids[Part.LOCKS] = _ellipsoid((0, 0.10, -0.22), radii)
+    if style == "bun":
+        side = rng.uniform(0.14, 0.20)
+        solids[Part.LOCKS] = _ellipsoid((0, -0.60, -0.16), (side, side * 0.9, side))
     return solids
 
 
@@ -59,41 +83,44 @@ def _draw_face(rng: np.random.Generator, width: float) -> Face:
     return Face(
         eye_x=0.172 * width,
         eye_y=eye_y,
-        eye_width=rng.uniform(0.080, 0.096),
-        eye_height=rng.uniform(0.050, 0.064),
+        eye_width=rng.uniform(0.088, 0.102),
+        eye_height=rng.uniform(0.058, 0.074),
         eye_slant=rng.uniform(-0.12, 0.18),
-        iris=rng.uniform(0.042, 0.050),
-        brow_y=eye_y - rng.uniform(0.125, 0.155),
+        iris=rng.uniform(0.047, 0.054),
+        brow_y=eye_y - rng.uniform(0.130, 0.160),
+        brow_length=rng.uniform(0.105, 0.120),
         brow_arch=rng.uniform(0.010, 0.035),
         brow_thickness=rng.uniform(0.012, 0.024),
         mouth_y=rng.uniform(0.275, 0.305),
-        mouth_width=rng.uniform(0.125, 0.165),
+        mouth_width=rng.uniform(0.135, 0.170),
         mouth_curve=rng.uniform(-0.010, 0.020),
-        lip_upper=rng.uniform(0.020, 0.034),
-        lip_lower=rng.uniform(0.028, 0.046),
+        lip_upper=rng.uniform(0.022, 0.036),
+        lip_lower=rng.uniform(0.032, 0.050),
     )
 
 
 def _draw_hair(rng: np.random.Generator, width: float) -> Hair:
     return Hair(
-        hairline_y=rng.uniform(-0.37, -0.27),
+        hairline_y=rng.uniform(-0.42, -0.28),
         opening=rng.uniform(0.335, 0.375) * width,
         parting=rng.uniform(-0.25, 0.25),
-        wave=rng.choice([0.0, rng.uniform(0.01, 0.03)]),
+        wave=rng.uniform(0.01, 0.03) if rng.random() < 0.5 else 0.0,
+        sideburn_y=rng.uniform(-0.16, 0.06),
         nape_y=rng.uniform(0.05, 0.22),
-        strands=rng.integers(9, 20),
+        strands=float(rng.integers(9, 20)),
     )
 
 
 def _draw_looks(rng: np.random.Generator) -> Looks:
-    skin = _blend_of(rng, SKINS)
-    hair = np.clip(_blend_of(rng, HAIRS) * rng.uniform(0.9, 1.1), 0, 1)
+    tone = int(rng.integers(len(SKINS)))
+    skin = np.array(SKINS[tone]) * rng.uniform(0.96, 1.03)
+    hair = _blend_of(rng, HAIRS[: 4 if tone > 1 else 7]) * rng.uniform(0.9, 1.1)
     bearded = rng.random() < 0.3
     light = np.array([rng.uniform(-0.75, 0.75), rng.uniform(-0.75, -0.3), 0.8])
     return Looks(
         skin=skin,
         lips=skin * 0.45 + 0.55 * _blend_of(rng, LIPS) * (0.55 + 0.45 * skin.max()),
-        iris=_blend_of(rng, IRISES),
+        iris=_blend_of(rng, IRISES[: 2 if tone > 2 else 5]),
         hair=hair,
         brow=0.75 * hair + 0.1 * skin,
         clothes=_vivid(rng),
@@ -117,7 +144,7 @@ def _draw_background(rng: np.random.Generator) -> Background:
         strength=rng.uniform(0.04, 0.14),
         frequency=rng.uniform(2.0, 5.0),
         angle=rng.uniform(0, np.pi),
-        phase=rng.uniform(0, 2 * np.pi, size=2),
+        phase=(rng.uniform(0, 2 * np.pi), rng.uniform(0, 2 * np.pi)),
     )
 
 

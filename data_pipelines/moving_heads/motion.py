@@ -2,41 +2,44 @@
 
 import numpy as np
 
-from data_pipelines.moving_heads.state import HeadState
+from data_pipelines.moving_heads.state import MotionTrack
 
 FRAME_RATE = 25.0  # frames a second
 YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT = 35.0, 20.0, 15.0  # degrees
-SHIFT_LIMIT = 0.12  # of x and y, where the picture reaches from -1 to 1
-SCALE_RANGE = (0.84, 1.04)
+X_RANGE, Y_RANGE = (-0.14, 0.14), (-0.04, 0.12)  # in a picture that reaches from -1 to 1
+SCALE_RANGE = (1.0, 1.26)
+SMILE_RANGE = (-0.5, 1.0)
 BLINK_SECONDS = 0.28
 
 
-def draw_motion(seed: int, clip: int, *, length: int) -> HeadState:
-    """The states of clip number `clip` of the collection `seed`: each field float64 [length].
+def draw_motion(seed: int, clip: int, *, length: int) -> MotionTrack:
+    """The motion of clip number `clip` of the collection `seed` over `length` frames.
 
-    Every field stays within the limits above, or within the range that HeadState names. A clip starts the same
+    Every value stays within the limits above, or within the range that HeadState names. A clip starts the same
     whatever its length.
     """
     rng = np.random.default_rng([seed, clip, 1])
     seconds = np.arange(length) / FRAME_RATE
+    pose = (
+        YAW_LIMIT * rng.uniform(0.45, 1.0) * _wander(rng, seconds, (0.12, 0.55)),
+        PITCH_LIMIT * rng.uniform(0.3, 1.0) * _wander(rng, seconds, (0.15, 0.8)),
+        ROLL_LIMIT * rng.uniform(0.3, 1.0) * _wander(rng, seconds, (0.12, 0.6)),
+        _between(X_RANGE, _wander(rng, seconds, (0.08, 0.4))),
+        _between(Y_RANGE, _wander(rng, seconds, (0.08, 0.4))),
+        _between(SCALE_RANGE, _wander(rng, seconds, (0.05, 0.25))),
+    )
     blink = _blinks(rng, seconds)
     wink = _blinks(rng, seconds) if rng.random() < 0.25 else np.zeros(length)
-    middle, swing = np.mean(SCALE_RANGE), np.ptp(SCALE_RANGE) / 2
-    return HeadState(
-        yaw=YAW_LIMIT * rng.uniform(0.45, 1.0) * _wander(rng, seconds, (0.12, 0.55)),
-        pitch=PITCH_LIMIT * rng.uniform(0.3, 1.0) * _wander(rng, seconds, (0.15, 0.8)),
-        roll=ROLL_LIMIT * rng.uniform(0.3, 1.0) * _wander(rng, seconds, (0.12, 0.6)),
-        x=SHIFT_LIMIT * _wander(rng, seconds, (0.08, 0.4)),
-        y=SHIFT_LIMIT * _wander(rng, seconds, (0.08, 0.4)),
-        scale=middle + swing * _wander(rng, seconds, (0.05, 0.25)),
-        mouth=_speech(rng, seconds),
-        smile=_wander(rng, seconds, (0.1, 0.5)),
-        blink_left=np.maximum(blink, wink),
-        blink_right=blink,
-        brow=_wander(rng, seconds, (0.2, 0.9)),
-        gaze_x=_wander(rng, seconds, (0.2, 1.2)),
-        gaze_y=_wander(rng, seconds, (0.2, 1.2)),
+    expression = (
+        _speech(rng, seconds),
+        _between(SMILE_RANGE, _wander(rng, seconds, (0.1, 0.5))),
+        np.maximum(blink, wink),
+        blink,
+        _wander(rng, seconds, (0.2, 0.9)),  # brow
+        _wander(rng, seconds, (0.2, 1.2)),  # gaze, x
+        _wander(rng, seconds, (0.2, 1.2)),  # gaze, y
     )
+    return MotionTrack(np.stack(pose, axis=1), np.stack(expression, axis=1))
 
 
 def _wander(rng: np.random.Generator, seconds: np.ndarray, hertz: tuple[float, float]) -> np.ndarray:
@@ -46,6 +49,12 @@ def _wander(rng: np.random.Generator, seconds: np.ndarray, hertz: tuple[float, f
     phases = rng.uniform(0, 2 * np.pi, size=3)
     waves = np.sin(2 * np.pi * frequencies[:, None] * seconds + phases[:, None])
     return weights @ waves / weights.sum()
+
+
+def _between(limits: tuple[float, float], signal: np.ndarray) -> np.ndarray:
+    """A signal within [-1, 1] moved onto the range `limits`."""
+    low, high = limits
+    return (low + high) / 2 + (high - low) / 2 * signal
 
 
 def _speech(rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 Colour = Float[np.ndarray, "3"]
+Values = Float[np.ndarray, "n"]
 
 
 class Part(enum.IntEnum):
@@ -21,8 +22,9 @@ class Part(enum.IntEnum):
     EAR_RIGHT = 6
     CAP = 7  # the hair on the head: a shell, open in front of the face
     LOCKS = 8  # the hair that falls behind the head
-    NECK = 9
-    TORSO = 10
+    LINING = 9  # the inner wall of that shell
+    NECK = 10
+    TORSO = 11
 
 
 SKIN_OF_HEAD = (Part.CRANIUM, Part.JAW, Part.NOSE, Part.BRIDGE, Part.EAR_LEFT, Part.EAR_RIGHT)
@@ -48,6 +50,7 @@ class Face:
     eye_slant: float
     iris: float  # radius
     brow_y: float
+    brow_length: float  # half of it
     brow_arch: float
     brow_thickness: float
     mouth_y: float
@@ -55,6 +58,33 @@ class Face:
     mouth_curve: float
     lip_upper: float  # heights of the lips
     lip_lower: float
+
+    def lip_line(self, x: Values) -> Values:
+        """The height at which the closed lips meet."""
+        across = x / self.mouth_width
+        return self.mouth_y - self.mouth_curve * np.minimum(across**2, 2.0)
+
+    def upper_lip_height(self, x: Values) -> Values:
+        """How high the upper lip reaches above the lip line, with the dent in its middle."""
+        across = x / self.mouth_width
+        bow = np.sqrt(np.maximum(1 - across**2, 0))
+        return self.lip_upper * bow * (1 - 0.35 * np.exp(-((across / 0.16) ** 2)))
+
+    def brow_line(self, along: Values) -> Values:
+        """The height of the middle of a brow, from -1 at its inner end to 1 at its outer one."""
+        return self.brow_y + 0.01 - self.brow_arch * (1 - (along - 0.15) ** 2)
+
+    @property
+    def iris_y(self) -> float:
+        """The height of the irises when the eyes look straight ahead."""
+        return self.eye_y - 0.12 * self.eye_height
+
+    def eye_outline(self, x: Values, *, sign: float) -> tuple[Values, Values]:
+        """Top and bottom of the left (`sign` -1) or right (1) eye; beside the eye they are the same."""
+        across = np.minimum(np.maximum((sign * x - self.eye_x) / self.eye_width, -1), 1)
+        bow = self.eye_height * (1 - across**2)
+        middle = self.eye_y - 0.5 * self.eye_slant * self.eye_width * across
+        return middle - bow * (1 + 0.15 * across), middle + 0.62 * bow
 
 
 @dataclass(frozen=True)
@@ -65,6 +95,7 @@ class Hair:
     opening: float  # half the width of the opening in front of the face
     parting: float  # slope of the hairline: a fringe to one side
     wave: float  # depth of the fringe's waves
+    sideburn_y: float  # where the shell ends in front of the ears
     nape_y: float  # where the shell ends at the bottom
     strands: float  # how many strands run around the crown
 
@@ -98,8 +129,8 @@ class Background:
     pattern: str  # "spots", "stripes", "waves" or "plain"
     strength: float
     frequency: float
-    angle: float
-    phase: Float[np.ndarray, "2"]
+    angle: float  # radians
+    phase: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -115,4 +146,4 @@ class Scene:
     def limits(self) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
         """The corners of the box in (x, y) of the head, seen from the front, inside which the face can move."""
         half_width = 0.74 * float(self.solids[Part.CRANIUM].radii[0])
-        return np.array([-half_width, self.face.brow_y - 0.17]), np.array([half_width, self.face.mouth_y + 0.20])
+        return np.array([-half_width, self.face.brow_y - 0.17]), np.array([half_width, self.face.mouth_y + 0.24])

@@ -10,30 +10,37 @@ EXPRESSION = ("mouth", "smile", "blink_left", "blink_right", "brow", "gaze_x", "
 
 
 class HeadState(NamedTuple):
-    """Pose and expression of one frame, or of a whole clip where each field is an array over time.
+    """Pose and expression of one frame.
 
     Left and right are those of the picture. A positive yaw turns the nose to the right of the picture, a positive
-    pitch lifts it, a positive roll tilts the head clockwise. `x` and `y` shift head and body over a picture that reaches
-    from -1 to 1, y downward; `scale` is 1 where the head fills some two thirds of the picture's height.
+    pitch lifts it, a positive roll tilts the head clockwise. `x` and `y` shift head and body over a picture that
+    reaches from -1 to 1, y downward; `scale` is 1 where the head fills some two thirds of the picture's height.
     """
 
-    yaw: float | np.ndarray = 0.0  # degrees
-    pitch: float | np.ndarray = 0.0
-    roll: float | np.ndarray = 0.0
-    x: float | np.ndarray = 0.0
-    y: float | np.ndarray = 0.0
-    scale: float | np.ndarray = 1.0
-    mouth: float | np.ndarray = 0.0  # 0 closed .. 1 wide open
-    smile: float | np.ndarray = 0.0  # -1 corners down .. 1 corners up
-    blink_left: float | np.ndarray = 0.0  # 0 open .. 1 closed
-    blink_right: float | np.ndarray = 0.0
-    brow: float | np.ndarray = 0.0  # -1 frowning .. 1 raised
-    gaze_x: float | np.ndarray = 0.0  # -1 left .. 1 right
-    gaze_y: float | np.ndarray = 0.0  # -1 up .. 1 down
+    yaw: float = 0.0  # degrees
+    pitch: float = 0.0
+    roll: float = 0.0
+    x: float = 0.0
+    y: float = 0.0
+    scale: float = 1.0
+    mouth: float = 0.0  # 0 closed .. 1 wide open
+    smile: float = 0.0  # -1 corners down .. 1 corners up
+    blink_left: float = 0.0  # 0 open .. 1 closed
+    blink_right: float = 0.0
+    brow: float = 0.0  # -1 frowning .. 1 raised
+    gaze_x: float = 0.0  # -1 left .. 1 right
+    gaze_y: float = 0.0  # -1 up .. 1 down
 
-    def at(self, time: int) -> "HeadState":
-        """The state of one frame of a clip."""
-        return HeadState(*(float(np.asarray(field)[time]) for field in self))
+
+class MotionTrack(NamedTuple):
+    """Pose and expression over the frames of a clip; POSE and EXPRESSION name the columns."""
+
+    pose: Float[np.ndarray, "t 6"]
+    expression: Float[np.ndarray, "t 7"]
+
+    def at(self, time: int) -> HeadState:
+        """The state of one frame."""
+        return HeadState(*self.pose[time].tolist(), *self.expression[time].tolist())
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "3 3"]:
@@ -63,8 +70,11 @@ class Placement(NamedTuple):
 
     def backward(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
         """Points of the body part from points before the camera."""
-        inverse = np.linalg.inv(self.matrix).T.astype(points.dtype)
-        return (points - self.offset.astype(points.dtype)) @ inverse
+        return (points - self.offset.astype(points.dtype)) @ self.inverse().T.astype(points.dtype)
+
+    def inverse(self) -> Float[np.ndarray, "3 3"]:
+        """The inverse of the matrix, a scaled rotation."""
+        return self.matrix.T / (self.matrix[0] @ self.matrix[0])
 
 
 HEAD_PIVOT = np.array([0.0, 0.38, -0.12])  # the top of the neck: a nod swings the head about it

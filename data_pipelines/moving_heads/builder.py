@@ -1,0 +1,96 @@
+"""`moving_heads` as a TFDS dataset: records as in every dataset here, with each frame's labels beside it."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from data_pipelines import records
+from data_pipelines.errors import InputError
+from data_pipelines.moving_heads.clips import FIRST_CLIP, clip_labels, clip_motion, clip_scene, picture
+from data_pipelines.moving_heads.landmarks import LANDMARKS
+from data_pipelines.moving_heads.on_the_fly import clip_entry
+from data_pipelines.moving_heads.state import EXPRESSION, POSE
+from data_pipelines.progress import track
+
+RESOLUTIONS = (64, 128, 256)
+
+
+@dataclasses.dataclass
+class MovingHeadsConfig(tfds.core.BuilderConfig):
+    """How large the dataset is: the side of its frames, clips in each split, frames in each clip, and the seed."""
+
+    size: int = 64
+    clips: Mapping[str, int] = dataclasses.field(default_factory=lambda: {"train": 96, "eval": 16})
+    length: int = 64
+    seed: int = 0
+
+
+class Builder(tfds.core.ShardBasedBuilder):
+    """Draws the dataset; nothing is downloaded."""
+
+    name = "moving_heads"
+    VERSION = tfds.core.Version("1.0.0")
+    BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS reads a plain list)
+        MovingHeadsConfig(name=str(size), description=f"Frames of {size} x {size}.", size=size) for size in RESOLUTIONS
+    ]
+
+    @property
+    def _config(self) -> MovingHeadsConfig:
+        if not isinstance(self.builder_config, MovingHeadsConfig):
+            raise InputError(f"The configuration {self.builder_config} says no size: give a MovingHeadsConfig.")
+        return self.builder_config
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        labels = {
+            "pose": tfds.features.Tensor(shape=(len(POSE),), dtype=np.float32),
+            "expression": tfds.features.Tensor(shape=(len(EXPRESSION),), dtype=np.float32),
+            "landmarks": tfds.features.Tensor(shape=(len(LANDMARKS), 2), dtype=np.float32),
+            "visible": tfds.features.Tensor(shape=(len(LANDMARKS),), dtype=np.bool_),
+        }
+        columns = {"pose": POSE, "expression": EXPRESSION, "landmarks": LANDMARKS}
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict({**records.features(), **labels}),
+            metadata=tfds.core.MetadataDict(seed=self._config.seed, columns=columns),
+            disable_shuffling=True,
+        )
+
+    def _shard_iterators_per_split(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> Mapping[str, Sequence[records.Shard]]:
+        config = self._config
+        return {
+            split: [
+                functools.partial(_with_labels, shard, config, FIRST_CLIP[split])
+                for shard in records.shards(
+                    track(_draw_clips(config, FIRST_CLIP[split], count), total=count, label=split),
+                    count,
+                    records.new_index(self, split),
+                )
+            ]
+            for split, count in config.clips.items()
+        }
+
+
+def _draw_clips(config: MovingHeadsConfig, first: int, count: int) -> Iterator[records.ClipFrames]:
+    for index in range(first, first + count):
+        entry = clip_entry(index, start=0, length=config.length)
+        yield records.ClipFrames(entry.name, entry.identity, entry.rate, _encode_clip(config, index))
+
+
+def _encode_clip(config: MovingHeadsConfig, index: int) -> Iterator[bytes]:
+    scene, motion = clip_scene(config.seed, index), clip_motion(config.seed, index, length=config.length)
+    return (records.encode_frame(picture(scene, motion.at(time), size=config.size)) for time in range(config.length))
+
+
+def _with_labels(shard: records.Shard, config: MovingHeadsConfig, first: int) -> Iterator[records.Example]:
+    """The records of a shard, each with the labels of its frame."""
+    clip, labels = None, None
+    for number, record in shard():
+        if labels is None or record["clip"] != clip:
+            clip = record["clip"]
+            labels = clip_labels(config.seed, first + clip, length=config.length)
+        columns = {name: column[record["frame"]] for name, column in labels._asdict().items()}
+        yield number, record | {name: np.float32(x) if x.dtype == float else x for name, x in columns.items()}

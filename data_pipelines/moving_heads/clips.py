@@ -1,0 +1,76 @@
+"""Clips by number: frames and labels are functions of (seed, index), made when they are asked for."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from data_pipelines.errors import InputError
+from data_pipelines.moving_heads.identity import draw_scene
+from data_pipelines.moving_heads.landmarks import landmarks
+from data_pipelines.moving_heads.motion import draw_motion
+from data_pipelines.moving_heads.render import render
+from data_pipelines.moving_heads.scene import Scene
+from data_pipelines.moving_heads.state import HeadState, MotionTrack
+
+CLIPS_PER_IDENTITY = 2
+FIRST_CLIP = {"train": 0, "eval": 1_000_000}  # the splits count from here, so that they share nobody
+MINIMUM_SIZE = 8
+
+
+class ClipLabels(NamedTuple):
+    """What is exactly known of each frame; POSE, EXPRESSION and LANDMARKS name the columns."""
+
+    pose: Float[np.ndarray, "t 6"]
+    expression: Float[np.ndarray, "t 7"]
+    landmarks: Float[np.ndarray, "t k 2"]  # (x, y) in [-1, 1], ends at pixel centres
+    visible: Bool[np.ndarray, "t k"]  # which landmarks are seen
+
+
+def clip_identity(index: int) -> int:
+    """The number of the person in clip `index`: neighbouring clips share one."""
+    return index // CLIPS_PER_IDENTITY
+
+
+def clip_scene(seed: int, index: int) -> Scene:
+    """Who is seen in clip `index` of the collection `seed`, and the background."""
+    return draw_scene(seed, clip_identity(index))
+
+
+def clip_motion(seed: int, index: int, *, length: int) -> MotionTrack:
+    """How the head of the clip moves, in float64. A longer clip starts with the shorter one."""
+    if length < 1:
+        raise InputError(f"A clip of {length} frames cannot be made: give a length of at least 1.")
+    return draw_motion(seed, index, length=length)
+
+
+def clip_frames(seed: int, index: int, *, size: int, length: int) -> UInt8[np.ndarray, "t h w 3"]:
+    """The frames of clip `index` of the collection `seed`: RGB [length size size 3], at 25 frames a second.
+
+    Raises:
+      InputError: `size` is below 8 or `length` below 1.
+    """
+    scene, motion = clip_scene(seed, index), clip_motion(seed, index, length=length)
+    return np.stack([picture(scene, motion.at(time), size=size) for time in range(length)])
+
+
+def clip_labels(seed: int, index: int, *, length: int) -> ClipLabels:
+    """The labels of the same clip; they hold for every size.
+
+    Raises:
+      InputError: `length` is below 1.
+    """
+    scene, motion = clip_scene(seed, index), clip_motion(seed, index, length=length)
+    position, visible = zip(*(landmarks(scene, motion.at(time)) for time in range(length)), strict=True)
+    return ClipLabels(motion.pose, motion.expression, np.stack(position), np.stack(visible))
+
+
+def picture(scene: Scene, state: HeadState, *, size: int) -> UInt8[np.ndarray, "h w 3"]:
+    """One frame in 8 bits, rounded to nearest.
+
+    Raises:
+      InputError: `size` is below 8.
+    """
+    if size < MINIMUM_SIZE:
+        raise InputError(f"A picture of {size} x {size} cannot show a head: give a size of at least {MINIMUM_SIZE}.")
+    return np.rint(255 * render(scene, state, size=size)).astype(np.uint8)
