@@ -101,7 +101,7 @@ def _shapes(motion: Any) -> list[tuple[int, ...]]:
 
 
 @jax.jit
-def _transfer(motion: Any, initial: Any, onto: Any, scale: float) -> Any:
+def _transfer(motion: Any, initial: Any, onto: Any, scale: float | jax.Array) -> Any:
     return motion.transfer(initial, onto, scale=scale)
 
 

@@ -96,7 +96,8 @@ def read_motion(path: str | os.PathLike[str]) -> MotionFile:
     if not Path(path).is_file():
         raise InputError(f"there is no motion file {path}; `thf motion extract` makes one from a clip")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, since numpy leaves a file open that it cannot make sense of.
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(str(arrays.pop("header")))
         if header["format"] != FORMAT:
@@ -104,9 +105,8 @@ def read_motion(path: str | os.PathLike[str]) -> MotionFile:
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a motion file; `thf motion extract` makes one from a clip") from error
     if header["version"] != VERSION:
-        raise InputError(
-            f"{path} has version {header['version']} of the motion format, this program reads version {VERSION}"
-        )
+        found = header["version"]
+        raise InputError(f"{path} is a motion file of version {found}, and this program reads version {VERSION}")
     try:
         return _checked(header, arrays)
     except (KeyError, TypeError, ValueError) as error:

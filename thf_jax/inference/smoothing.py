@@ -51,7 +51,7 @@ def _filtered(motions: Iterable[Any], strength: float) -> Iterator[Any]:
 
 
 @jax.jit
-def _step(state: _State, motion: Any, strength: float) -> _State:
+def _step(state: _State, motion: Any, strength: float | jax.Array) -> _State:
     speed = jax.tree.map(lambda new, old, v: v + SPEED_SHARE * (new - old - v), motion, state.value, state.speed)
 
     def follow(new: jax.Array, old: jax.Array, v: jax.Array) -> jax.Array:

@@ -33,7 +33,7 @@ def check_video_output(path: str | os.PathLike[str], rate: Fraction) -> Path:
     if rate <= 0:
         raise InputError(f"a video has more than 0 frames a second, not {float(rate):g}")
     if target.suffix.lower() == ".gif" and rate > GIF_FASTEST:
-        raise InputError(f"a gif plays at most {GIF_FASTEST} frames a second, not {float(rate):g}; write an .mp4")
+        raise InputError(f"a gif plays at most {GIF_FASTEST} frames a second, not {float(rate):.4g}; write an .mp4")
     return target
 
 

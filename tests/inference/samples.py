@@ -1,0 +1,97 @@
+"""Small inputs that the tests of inference and of the commands share."""
+
+import math
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import jax
+import numpy as np
+
+from thf_jax.models import build
+from thf_jax.models.animator import Animator
+
+SIZE = 32
+SETTINGS = {
+    "detector": {"count": 4, "width": 4, "depth": 2, "most": 16, "scale": 0.5},
+    "dense_motion": {"width": 4, "depth": 2, "most": 16, "scale": 0.5},
+    "generator": {"width": 4, "most": 8, "down_blocks": 1, "residual_blocks": 1},
+}
+
+
+def tiny_animator(seed: int = 0) -> Animator:
+    """FOMM with 4 keypoints at 32 px. Its random weights are large enough for every output to depend on every input."""
+    module = build("fomm", SETTINGS)
+    images = np.zeros((1, SIZE, SIZE, 3), np.float32)
+    variables = jax.jit(module.init)(jax.random.key(seed), images, images)
+    random = np.random.default_rng(seed)
+    noisy = jax.tree.map(
+        lambda x: np.asarray(x) + 0.1 * random.standard_normal(x.shape).astype(np.float32), variables["params"]
+    )
+    return Animator("fomm", SIZE, SETTINGS, {**variables, "params": noisy})
+
+
+def pictures(count: int, *, height: int = SIZE, width: int = SIZE, seed: int = 0) -> np.ndarray:
+    """uint8 [count h w 3]: a bright disc that wanders over a dark slope."""
+    random = np.random.default_rng(seed)
+    phase = random.uniform(0, 2 * math.pi)
+    y, x = np.mgrid[:height, :width] / (np.array([height, width]).reshape(2, 1, 1) - 1)
+    frames = []
+    for index in range(count):
+        angle = phase + 0.5 * index
+        disc = np.hypot(x - 0.5 - 0.25 * math.cos(angle), y - 0.5 - 0.25 * math.sin(angle)) < 0.2
+        frames.append(np.stack([np.where(disc, 230, 40 * x), np.where(disc, 180, 60 * y), 90 * x * y], axis=-1))
+    return np.asarray(frames).astype(np.uint8)
+
+
+def write_clip(
+    path: Path,
+    *,
+    count: int = 10,
+    height: int = 72,
+    width: int = 128,
+    rate: Fraction = Fraction(25),
+    video: str = "libx264",
+    sound: str | None = None,
+    sampling: int = 44_100,
+    begin: int = 0,
+    seed: int = 0,
+) -> Path:
+    """A clip of `pictures` from second `begin` on, with a 440 Hz tone in stereo where a sound codec is named."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(video, rate=rate)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        audio = container.add_stream(sound, rate=sampling, layout="stereo") if sound else None
+        for index, picture in enumerate(pictures(count, height=height, width=width, seed=seed)):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = round(begin * rate) + index, 1 / rate
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+        if audio is not None:
+            times = np.arange(int(count / rate * sampling)) / sampling
+            tone = np.tile((0.5 * np.sin(2 * np.pi * 440 * times)).astype(np.float32), (2, 1))
+            frame = av.AudioFrame.from_ndarray(tone, format="fltp", layout="stereo")
+            frame.sample_rate, frame.pts, frame.time_base = sampling, begin * sampling, Fraction(1, sampling)
+            container.mux(audio.encode(frame))
+            container.mux(audio.encode(None))
+    return path
+
+
+def sound_packets(path: Path) -> tuple[str, list[tuple[int, bytes]]] | None:
+    """The codec of the file's sound and its packets, each with its time; None where there is no sound."""
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            return None
+        stream = container.streams.audio[0]
+        packets = [(packet.pts, bytes(packet)) for packet in container.demux(stream) if packet.dts is not None]
+        return stream.codec_context.name, packets
+
+
+def video_properties(path: Path) -> tuple[Fraction, int, tuple[int, int]]:
+    """The rate, the number of decoded frames, and their height and width."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        rate = stream.average_rate
+        shapes = [frame.to_ndarray(format="rgb24").shape[:2] for frame in container.decode(stream)]
+    assert len(set(shapes)) == 1
+    return rate, len(shapes), shapes[0]

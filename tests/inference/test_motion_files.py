@@ -1,0 +1,157 @@
+"""Motion files: round trips, reading with numpy alone, and files that are something else."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from tests.inference.samples import write_clip
+from thf_jax.errors import InputError
+from thf_jax.inference.motion_files import read_motion, write_motion
+from thf_jax.types import Keypoints
+
+RATE = Fraction(30000, 1001)
+
+
+def keypoints(count: int, *, jacobian: bool = True) -> list[Keypoints]:
+    """A slow random walk of ten keypoints: as hard to compress as real motion."""
+    random = np.random.default_rng(0)
+    position = np.cumsum(random.normal(0, 0.01, (count, 10, 2)), axis=0).astype(np.float32)
+    matrices = np.eye(2) + np.cumsum(random.normal(0, 0.01, (count, 10, 2, 2)), axis=0)
+    return [Keypoints(p, j if jacobian else None) for p, j in zip(position, matrices.astype(np.float32), strict=True)]
+
+
+@pytest.fixture
+def written(tmp_path):
+    path = tmp_path / "nod.motion"
+    write_motion(path, iter(keypoints(7)), system="fomm", rate=RATE, size=64, model="tiny")
+    return path
+
+
+def test_what_was_written_is_read_to_the_last_bit(written):
+    file = read_motion(written)
+    assert (file.system, file.model, file.rate, file.size, len(file)) == ("fomm", "tiny", RATE, 64, 7)
+    for expected, motion in zip(keypoints(7), file, strict=True):
+        np.testing.assert_array_equal(motion.position, expected.position)
+        np.testing.assert_array_equal(motion.jacobian, expected.jacobian)
+    np.testing.assert_array_equal(file.initial.position, keypoints(7)[0].position)
+
+
+def test_an_absent_field_stays_absent(tmp_path):
+    path = tmp_path / "nod.motion"
+    write_motion(path, keypoints(3, jacobian=False), system="fomm", rate=25.0, size=64)
+    file = read_motion(path)
+    assert file.motion.jacobian is None and next(iter(file)).jacobian is None
+    assert file.model is None
+
+
+def test_numpy_alone_reads_it(written):
+    with np.load(written, allow_pickle=False) as archive:
+        header = json.loads(str(archive["header"]))
+        position, jacobian = archive["position"], archive["jacobian"]
+    assert header == {
+        "format": "thf_jax motion",
+        "version": 1,
+        "system": "fomm",
+        "model": "tiny",
+        "kind": "Keypoints",
+        "rate": "30000/1001",
+        "frames": 7,
+        "size": 64,
+        "initial": 0,
+        "axes": {"position": ["frame", "keypoint", "xy"], "jacobian": ["frame", "keypoint", "row", "column"]},
+    }
+    np.testing.assert_array_equal(position, [motion.position for motion in keypoints(7)])
+    np.testing.assert_array_equal(jacobian, [motion.jacobian for motion in keypoints(7)])
+
+
+def test_it_is_smaller_than_the_clip(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", count=50, height=256, width=256)
+    write_motion(tmp_path / "clip.motion", keypoints(50), system="fomm", rate=25.0, size=256)
+    assert (tmp_path / "clip.motion").stat().st_size < clip.stat().st_size
+
+
+def test_an_error_on_the_way_leaves_nothing_behind(tmp_path):
+    def breaking():
+        yield from keypoints(2)
+        raise RuntimeError("torn")
+
+    with pytest.raises(RuntimeError, match="torn"):
+        write_motion(tmp_path / "nod.motion", breaking(), system="fomm", rate=25.0, size=64)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_frames_are_refused(tmp_path):
+    with pytest.raises(InputError, match="there is no frame"):
+        write_motion(tmp_path / "nod.motion", [], system="fomm", rate=25.0, size=64)
+
+
+@pytest.mark.parametrize("name", ["missing/nod.motion", "nod.npz", "folder.motion"])
+def test_an_unwritable_path_is_refused(tmp_path, name):
+    (tmp_path / "folder.motion").mkdir()
+    with pytest.raises(InputError):
+        write_motion(tmp_path / name, keypoints(1), system="fomm", rate=25.0, size=64)
+
+
+def change_header(path, **changes):
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = dict(archive)
+    header = {**json.loads(str(arrays.pop("header"))), **changes}
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"format": "other"}, "is not a motion file"),
+        ({"version": 2}, "of version 2, and this program reads version 1"),
+        ({"frames": 8}, r"is damaged: position holds float32 \[7, 10, 2\]"),
+        ({"rate": "0/1"}, "is damaged"),
+        ({"rate": "fast"}, "is damaged"),
+        ({"kind": "Regions"}, "is damaged"),
+    ],
+)
+def test_a_header_that_does_not_fit_is_refused(written, changes, sentence):
+    change_header(written, **changes)
+    with pytest.raises(InputError, match=sentence):
+        read_motion(written)
+
+
+def save_pickle(path):
+    with path.open("wb") as file:
+        np.savez(file, header=np.array([{"format": "thf_jax motion"}], dtype=object))
+
+
+def save_plain_array(path):
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_text("hello"),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:200]),
+        lambda path: path.write_bytes(path.read_bytes()[:-30]),
+        lambda path: path.write_bytes(path.read_bytes().replace(b"position", b"p0sition")),
+        save_pickle,
+        save_plain_array,
+        lambda path: path.unlink(),
+    ],
+    ids=["text", "empty", "begun", "cut", "renamed", "pickle", "array", "missing"],
+)
+def test_another_file_is_refused(written, spoil):
+    spoil(written)
+    with pytest.raises(InputError, match="motion file") as error:
+        read_motion(written)
+    assert "\n" not in str(error.value)
+
+
+def test_numbers_that_are_not_finite_are_refused(tmp_path):
+    broken = Keypoints(np.full((10, 2), np.nan, np.float32))
+    write_motion(tmp_path / "nod.motion", [broken], system="fomm", rate=25.0, size=64)
+    with pytest.raises(InputError, match="not finite"):
+        read_motion(tmp_path / "nod.motion")
