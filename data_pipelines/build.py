@@ -1,32 +1,165 @@
-"""`python -m data_pipelines.build DATASET`: builds a dataset on disk."""
+"""`python -m data_pipelines.build DATASET`: builds a dataset on disk, whole or not at all."""
 
 import argparse
+import contextlib
+import io
+import shutil
 import sys
+import tempfile
+import traceback
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import tensorflow_datasets as tfds
+from absl import logging
 
+from data_pipelines import moving_heads, voxceleb
 from data_pipelines.errors import InputError
-from data_pipelines.records import FILE_FORMAT
-from data_pipelines.voxceleb import VoxCeleb
+from data_pipelines.moving_heads import builder as moving_heads_builder
+from data_pipelines.records import FILE_FORMAT, metadata_of, read_index
+
+DEFAULT_HEADS = moving_heads.MovingHeads.BUILDER_CONFIGS[0]
+
+DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m data_pipelines.build", description="Build a dataset on disk.")
-    parser.add_argument("dataset", choices=["voxceleb"])
-    parser.add_argument("--source", type=Path)
-    parser.add_argument("--data_dir", type=Path, required=True)
-    parser.add_argument("--resolution", default="256")
-    options = parser.parse_args()
-    tfds.disable_progress_bar()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0 done, 1 the work failed, 2 the input or the options were wrong, 130 interrupted.
+
+    Args:
+        arguments: the words of the command line; by default those of the process.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        builder = VoxCeleb(config=options.resolution, data_dir=str(options.data_dir), file_format=FILE_FORMAT)
-        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=str(options.source)))
+        options = _parser().parse_args(words)
+        builder, source = options.prepare(options)
+        _build(builder, source)
     except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"Built {builder.data_dir}")
-    return 0
+        return _report(error, WRONG_INPUT, str(error), words)
+    except KeyboardInterrupt as error:
+        return _report(error, INTERRUPTED, "interrupted", words)
+    except Exception as error:
+        return _report(error, FAILED, f"the work failed: {type(error).__name__}: {error} (--debug shows where)", words)
+    _summarise(builder)
+    return DONE
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises InputError where the standard one prints its usage and exits."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see `{self.prog} --help`")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m data_pipelines.build", description="Build a dataset on disk.")
+    datasets = parser.add_subparsers(metavar="DATASET", dest="dataset", required=True)
+
+    clips = datasets.add_parser("voxceleb", help="talking-head clips from a folder of yours")
+    clips.add_argument(
+        "--source", type=Path, required=True, help="a folder that holds a folder of clips for each split"
+    )
+    clips.set_defaults(prepare=_prepare_voxceleb)
+    _add_common(clips, voxceleb.RESOLUTIONS)
+
+    heads = datasets.add_parser("moving_heads", help="drawn heads, without a source")
+    default = DEFAULT_HEADS
+    heads.add_argument(
+        "--clips", type=int, default=default.clips["train"], help="for training; eval has a sixth as many"
+    )
+    heads.add_argument("--frames", type=int, default=default.length, help="in each clip")
+    heads.add_argument("--seed", type=int, default=default.seed, help="of everything that is drawn")
+    heads.set_defaults(prepare=_prepare_moving_heads)
+    _add_common(heads, moving_heads_builder.RESOLUTIONS)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, resolutions: Sequence[int]) -> None:
+    parser.add_argument("--data_dir", type=Path, required=True, help="where datasets are built")
+    parser.add_argument("--resolution", type=int, default=256, choices=resolutions, help="the side of the frames")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def _prepare_voxceleb(options: argparse.Namespace) -> tuple[tfds.core.DatasetBuilder, Path]:
+    if not options.source.is_dir():
+        raise InputError(f"there is no folder {options.source}: --source wants one that holds a folder for each split")
+    return voxceleb.VoxCeleb(config=str(options.resolution), **_place(options)), options.source
+
+
+def _prepare_moving_heads(options: argparse.Namespace) -> tuple[tfds.core.DatasetBuilder, None]:
+    for name, smallest in {"clips": 1, "frames": 2, "seed": 0}.items():
+        if getattr(options, name) < smallest:
+            raise InputError(f"--{name} is {getattr(options, name)}: give at least {smallest}")
+    size, default = options.resolution, DEFAULT_HEADS
+    config = str(size)
+    if (options.clips, options.frames, options.seed) != (default.clips["train"], default.length, default.seed):
+        config = moving_heads.MovingHeadsConfig(
+            name=f"{size}_{options.clips}x{options.frames}_seed{options.seed}",
+            size=size,
+            clips={"train": options.clips, "eval": -(-options.clips // 6)},
+            length=options.frames,
+            seed=options.seed,
+        )
+    return moving_heads.MovingHeads(config=config, **_place(options)), None
+
+
+def _place(options: argparse.Namespace) -> dict[str, str]:
+    return {"data_dir": str(options.data_dir.expanduser()), "file_format": FILE_FORMAT}
+
+
+def _build(builder: tfds.core.DatasetBuilder, source: Path | None) -> None:
+    folder = Path(builder.data_dir)
+    if folder.exists():
+        raise InputError(f"{folder} is already built: remove it to build it anew, or give another --data_dir")
+    tfds.disable_progress_bar()  # Ours counts clips.
+    logging.set_verbosity(logging.ERROR)  # absl's, through which TFDS speaks
+    config = tfds.download.DownloadConfig(manual_dir=None if source is None else str(source))
+    with _nothing_left_behind(folder), tempfile.TemporaryDirectory() as downloads:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"nothing can be written to {folder.parent} ({error.strerror}): give another --data_dir"
+            ) from error
+        with contextlib.redirect_stdout(io.StringIO()):  # What TFDS prints is said again in the end.
+            builder.download_and_prepare(download_dir=downloads, download_config=config)
+
+
+@contextlib.contextmanager
+def _nothing_left_behind(folder: Path) -> Iterator[None]:
+    """Where the block fails, removes the folders above `folder` that are new and have nothing else in them."""
+    missing = [path for path in folder.parents if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        for path in missing:
+            shutil.rmtree(path / ".config", ignore_errors=True)  # TFDS's note of the default resolution
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def _summarise(builder: tfds.core.DatasetBuilder) -> None:
+    left_out = metadata_of(builder).get("left_out", [])
+    if left_out:
+        print(f"left out: {len(left_out)}")
+        width = max(len(item["path"]) for item in left_out)
+        for item in left_out:
+            print(f"  {item['path']:{width}}  {item['reason']}")
+    for split in builder.info.splits:
+        clips = read_index(builder, split)
+        frames, identities = sum(clip.length for clip in clips), len({clip.identity for clip in clips})
+        print(f"{split}: {len(clips)} clips of {identities} identities, {frames} frames")
+    print(f"built {builder.data_dir}")
+
+
+def _report(error: BaseException, status: int, sentence: str, words: Sequence[str]) -> int:
+    # Looked for in the words themselves, since a wrong command line gives no options.
+    if "--debug" in words:
+        traceback.print_exception(error)
+    print(f"build: {sentence}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

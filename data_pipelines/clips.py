@@ -4,7 +4,6 @@ Frames come lazily, one at a time, as uint8 RGB [h w 3].
 """
 
 import dataclasses
-import itertools
 import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -12,25 +11,28 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
 from jaxtyping import UInt8
-from PIL import Image, ImageSequence, UnidentifiedImageError
+from PIL import Image, ImageSequence
 
 from data_pipelines.errors import InputError
-from data_pipelines.images import IMAGE_SUFFIXES, open_image, to_rgb
+from data_pipelines.images import IMAGE_SUFFIXES, as_rgb, opened, over_white, read_frame
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi"})
 CLIP_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES | {".gif"}
+CLIP_KINDS = "a video (mp4, mov, webm, mkv, avi), a gif, a folder of frames or a strip of frames"
 
 Frame = UInt8[np.ndarray, "h w 3"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """A readable clip.
+    """A clip that can be read.
 
     `rate` is its frames a second, None where it has none (frames on disk). `length` is the number of frames that it
-    announces, None where only reading it would tell. `frames()` starts a new pass over the frames.
+    announces, None where only reading would tell. Each call of `frames` starts a new pass over the frames, which
+    raises `InputError` where the clip breaks off.
     """
 
     path: Path
@@ -42,65 +44,78 @@ class Clip:
 def open_clip(path: str | Path) -> Clip:
     """The clip at `path`: a video file, a gif, a folder of frames, or an image that is a strip of square frames.
 
-    Only the header is read here; a clip that breaks later raises while its frames are drawn.
-
     Raises:
-      InputError: there is nothing at `path`, it is no clip, or it has no frames.
+        InputError: there is nothing at `path`, it is no clip, or it has no frames.
     """
     path = Path(path)
     if path.is_dir():
         return _open_folder(path)
     if not path.is_file():
-        raise InputError(f"There is no clip {path}: give a video, a gif, a folder of frames or a strip of frames.")
-    suffix = path.suffix.lower()
-    if suffix == ".gif":
+        raise InputError(f"there is no clip {path}: give {CLIP_KINDS}")
+    if path.suffix.lower() == ".gif":
         return _open_gif(path)
-    if suffix in IMAGE_SUFFIXES:
+    if path.suffix.lower() in IMAGE_SUFFIXES:
         return _open_strip(path)
     return _open_video(path)
 
 
 def list_clips(folder: str | Path) -> list[Path]:
-    """The paths of the clips directly inside `folder`, in natural order: clip files, and folders that hold frames."""
-    found = (path for path in Path(folder).iterdir() if not path.name.startswith("."))
-    return sorted((path for path in found if _looks_like_clip(path)), key=natural_key)
+    """The paths of the clips directly inside `folder`, in natural order: clip files, and folders that hold frames.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}: give a folder of clips")
+    return _in_natural_order(path for path in folder.iterdir() if _looks_like_clip(path))
 
 
-def natural_key(path: Path) -> tuple[list[tuple[int, str]], str]:
-    """A sorting key under which frame_2 comes before frame_10."""
-    pieces = re.split(r"(\d+)", path.name)
-    return [(int(piece), "") if piece.isdecimal() else (0, piece) for piece in pieces], path.name
+def clip_name(path: Path) -> str:
+    """The name of the clip at `path`, without the suffix of a clip file (which folders of frames may bear too)."""
+    return path.stem if path.suffix.lower() in CLIP_SUFFIXES else path.name
 
 
 def _looks_like_clip(path: Path) -> bool:
+    if path.name.startswith("."):
+        return False
     if path.is_dir():
-        return any(frame.suffix.lower() in IMAGE_SUFFIXES for frame in path.iterdir())
+        return any(_is_frame(frame) for frame in path.iterdir())
     return path.suffix.lower() in CLIP_SUFFIXES
 
 
+def _is_frame(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def _in_natural_order(paths: Iterator[Path]) -> list[Path]:
+    """Sorted so that frame_2 comes before frame_10."""
+
+    def key(path: Path) -> tuple[list[tuple[int, str]], str]:
+        pieces = re.split(r"([0-9]+)", path.name)
+        return [(int(piece), "") if piece.isdecimal() else (0, piece) for piece in pieces], path.name
+
+    return sorted(paths, key=key)
+
+
 def _open_folder(path: Path) -> Clip:
-    paths = sorted((frame for frame in path.iterdir() if frame.suffix.lower() in IMAGE_SUFFIXES), key=natural_key)
+    paths = _in_natural_order(frame for frame in path.iterdir() if _is_frame(frame))
     if not paths:
-        raise InputError(f"The folder {path} holds no frames: a clip folder holds png, jpg or webp files.")
-    return Clip(path, None, len(paths), lambda: (_read_frame(frame) for frame in paths))
-
-
-def _read_frame(path: Path) -> Frame:
-    with open_image(path) as image:
-        return to_rgb(image)
+        raise InputError(f"the folder {path} holds no frames: a clip folder holds png, jpg or webp files")
+    return Clip(path, None, len(paths), lambda: (read_frame(frame) for frame in paths))
 
 
 def _open_strip(path: Path) -> Clip:
-    with open_image(path) as image:
+    with opened(path) as image:
         width, height = image.size
     if width % height:
         raise InputError(
-            f"The image {path} is {width} x {height}: as a clip it must be a strip of square frames, "
-            f"{height} high and a multiple of {height} wide."
+            f"the image {path} is {width} x {height}: as a clip it must be a strip of square frames side by side, "
+            f"its width a multiple of {height}"
         )
 
     def frames() -> Iterator[Frame]:
-        strip = _read_frame(path)
+        strip = read_frame(path)
         for left in range(0, width, height):
             yield np.ascontiguousarray(strip[:, left : left + height])
 
@@ -108,53 +123,51 @@ def _open_strip(path: Path) -> Clip:
 
 
 def _open_gif(path: Path) -> Clip:
-    try:
-        with Image.open(path) as gif:
-            durations = [frame.info.get("duration", 0) for frame in ImageSequence.Iterator(gif)]
-    except (UnidentifiedImageError, OSError, EOFError, SyntaxError, ValueError) as error:
-        raise InputError(f"The file {path} cannot be read as a gif: {error}.") from error
+    durations = [image.info.get("duration", 0) for image in _gif_images(path)]
     # Like browsers, take a frame that claims to last 10 ms or less for one of 100 ms.
-    milliseconds = sum(duration if duration > 10 else 100 for duration in durations)
-    rate = Fraction(1000 * len(durations)) / Fraction(milliseconds)
+    milliseconds = sum(Fraction(duration) if duration > 10 else 100 for duration in durations)
+    rate = Fraction(1000 * len(durations)) / milliseconds
+    return Clip(path, rate, len(durations), lambda: (as_rgb(over_white(image)) for image in _gif_images(path)))
 
-    def frames() -> Iterator[Frame]:
-        with Image.open(path) as gif:
-            for frame in ImageSequence.Iterator(gif):
-                yield to_rgb(frame)
 
-    return Clip(path, rate, len(durations), frames)
+def _gif_images(path: Path) -> Iterator[Image.Image]:
+    with opened(path, wanted="a gif") as gif:
+        yield from ImageSequence.Iterator(gif)
 
 
 def _open_video(path: Path) -> Clip:
-    frames = _video_frames(path)
     try:
-        with av.open(str(path)) as container:
+        with _container(path) as container:
             if not container.streams.video:
-                raise InputError(f"The file {path} has no video in it: give a video, a gif or a folder of frames.")
+                raise InputError(f"the file {path} has no pictures in it, only sound: give {CLIP_KINDS}")
             stream = container.streams.video[0]
             rate, length = stream.average_rate or stream.guessed_rate, stream.frames
-        first = next(frames, None)
-    except (FFmpegError, OSError) as error:
-        raise InputError(f"The file {path} cannot be read as a video: {_reason(error)}.") from error
-    finally:
-        frames.close()
-    if first is None:
-        raise InputError(f"The video {path} has no frames: give one with at least one frame.")
-    return Clip(path, Fraction(rate) if rate else None, length or None, lambda: _video_frames(path))
+    except FFmpegError as error:
+        raise InputError(f"the file {path} cannot be read as a video ({_reason(error)}): give {CLIP_KINDS}") from error
+    if next(_video_frames(path), None) is None:
+        raise InputError(f"the video {path} has no frames: give one with at least one frame")
+    return Clip(path, rate or None, length or None, lambda: _video_frames(path))
 
 
 def _video_frames(path: Path) -> Iterator[Frame]:
     try:
-        with av.open(str(path)) as container:
+        with _container(path) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
-            for frame in container.decode(stream):
-                # Phones store a turned picture and say by how many degrees counterclockwise to show it.
-                turns = round((frame.rotation or 0) / 90) % 4
-                yield np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
+            for packet in container.demux(stream):
+                if packet.is_corrupt:
+                    raise InputError(f"the video {path} is damaged (cut off in the middle of a picture)")
+                for frame in packet.decode():
+                    # Phones store a turned picture and say by how many degrees counterclockwise to show it.
+                    turns = round(frame.rotation / 90) % 4
+                    yield np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
     except FFmpegError as error:
-        raise InputError(f"The video {path} breaks off: {_reason(error)}.") from error
+        raise InputError(f"the video {path} is damaged ({_reason(error)})") from error
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
+def _container(path: Path) -> InputContainer:
+    return av.open(str(path), metadata_errors="replace")
+
+
+def _reason(error: FFmpegError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -48,7 +48,13 @@ class RecordDataset:
 
     def frame(self, number: int) -> UInt8[np.ndarray, "size size 3"]:
         """Frame `number` of the split."""
-        return decode_frame(self.records[number]["image"])
+        frame = decode_frame(self.records[number]["image"])
+        if frame.shape != (self.size, self.size, 3):
+            raise InputError(
+                f"frame {number} is {frame.shape[1]} x {frame.shape[0]}, the first is {self.size} x {self.size}: "
+                "build the dataset at one resolution"
+            )
+        return frame
 
     def frames(self, clip: ClipEntry) -> Iterator[UInt8[np.ndarray, "size size 3"]]:
         """The frames of one clip in order, one at a time."""
@@ -61,24 +67,24 @@ def open_dataset(
     """The split of the dataset at `location`.
 
     Args:
-      location: the folder of a built dataset or one above it, a name such as 'voxceleb/64' within `data_dir`, or a
-        folder of clips with a sub-folder for each split.
-      split: the name of the split.
-      data_dir: where built datasets lie, for a name.
-      size: the side to which the frames of a folder of clips are cropped and resized; None takes them as they are.
+        location: the folder of a built dataset or one above it, a name such as 'voxceleb/64' within `data_dir`, or a
+          folder of clips with a sub-folder for each split.
+        split: the name of the split.
+        data_dir: where built datasets lie, for a name.
+        size: the side to which the frames of a folder of clips are cropped and resized; None takes them as they are.
 
     Raises:
-      InputError: there is no dataset, more than one, no such split, or `size` is not that of a built dataset.
+        InputError: there is no dataset, more than one, no such split, or `size` is not that of a built dataset.
     """
     folder = _locate(location, data_dir)
     built = [] if (folder / split).is_dir() else _built_under(folder)
     if len(built) > 1:
         names = ", ".join(str(path.relative_to(folder)) for path in built)
-        raise InputError(f"The folder {folder} holds several datasets: name one of {names}.")
+        raise InputError(f"the folder {folder} holds several datasets: name one of {names}")
     if built:
         return _open_built(built[0], split, size)
     if not split_folders(folder):
-        raise InputError(f"The folder {folder} holds neither a built dataset nor a folder of clips for each split.")
+        raise InputError(f"the folder {folder} holds neither a built dataset nor a folder of clips for each split")
     _check_split(split, split_folders(folder), folder)
     return open_folder(folder / split, size=size)
 
@@ -87,12 +93,12 @@ def _locate(location: str | Path, data_dir: str | Path | None) -> Path:
     if Path(location).expanduser().is_dir():
         return Path(location).expanduser()
     if data_dir is None:
-        raise InputError(f"There is no folder {location}: give a dataset's folder, or its name together with data_dir.")
+        raise InputError(f"there is no folder {location}: give a dataset's folder, or its name together with data_dir")
     root = Path(data_dir).expanduser()
     if (root / location).is_dir():
         return root / location
     known = ", ".join(str(path.relative_to(root).parent) for path in _built_under(root)) or "none"
-    raise InputError(f"There is no dataset {location} in {root}: built there: {known}.")
+    raise InputError(f"there is no dataset {location} in {root}: built there: {known}")
 
 
 def _built_under(folder: Path) -> list[Path]:
@@ -107,11 +113,11 @@ def _open_built(folder: Path, split: str, size: int | None) -> RecordDataset:
     builder = tfds.builder_from_directory(str(folder))
     _check_split(split, list(builder.info.splits), folder)
     if "clips" not in (builder.info.metadata or {}):
-        raise InputError(f"The dataset {folder} has no index of clips: build it with python -m data_pipelines.build.")
-    source = builder.as_data_source(split)
+        raise InputError(f"the dataset {folder} has no index of clips: build it with python -m data_pipelines.build")
+    source = builder.as_data_source(split=split)  # pyright: ignore[reportCallIssue] (hidden by TFDS's decorator)
     height, width, _ = decode_frame(source[0]["image"]).shape
     if size not in (None, height):
-        raise InputError(f"The dataset {folder} has frames of {height} x {width}, not {size}: build it at {size}.")
+        raise InputError(f"the dataset {folder} has frames of {height} x {width}, not {size}: build it at {size}")
     return RecordDataset(clips=read_index(builder, split), size=height, records=source)
 
 
@@ -119,5 +125,5 @@ def _check_split(split: str, known: Iterable[str], folder: Path) -> None:
     known = sorted(known)
     if split not in known:
         nearest = difflib.get_close_matches(split, known, n=1)
-        hint = f", did you mean {nearest[0]}?" if nearest else "."
-        raise InputError(f"The dataset {folder} has no split {split}: it has {', '.join(known)}{hint}")
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        raise InputError(f"the dataset {folder} has no split {split!r}, it has {', '.join(known)}{hint}")

@@ -1,66 +1,78 @@
 """Still images of every usual kind as uint8 RGB [h w 3], and their resizing."""
 
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from data_pipelines.errors import InputError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 MINIMUM_SIDE = 16
 
+# What Pillow raises for damaged files, format by format.
+DAMAGE = (OSError, EOFError, SyntaxError, ValueError, IndexError, struct.error, Image.DecompressionBombError)
 
-def open_image(path: str | Path) -> Image.Image:
-    """The image file at `path`, opened but not yet decoded.
 
-    Raises:
-      InputError: there is no file at `path`, or it is no image.
-    """
-    path = Path(path)
+@contextmanager
+def opened(path: Path, wanted: str = "a png, jpg or webp file") -> Iterator[Image.Image]:
+    """The image file at `path` within a `with` block, where damage to the file raises `InputError`."""
     if not path.is_file():
-        raise InputError(f"There is no image {path}: give a png, jpg or webp file.")
+        raise InputError(f"there is no image {path}: give {wanted}")
     try:
-        return Image.open(path)
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise InputError(f"The file {path} cannot be read as an image: give a png, jpg or webp file.") from error
+        with Image.open(path) as image:
+            yield image
+    except InputError:
+        raise
+    except DAMAGE as error:
+        raise InputError(f"the file {path} cannot be read as an image or is damaged: give {wanted}") from error
 
 
 def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
-    """The still at `path`, upright, as RGB; transparent parts are laid over white, 16-bit grey is scaled to 8 bits.
+    """The still at `path`, upright, as RGB; transparent parts lie over white, 16-bit grey is scaled to 8 bits.
 
     Raises:
-      InputError: there is no file, it is no image, or a side is shorter than 16 px.
+        InputError: there is no file, it is no image, it is damaged, or a side is shorter than 16 px.
     """
-    with open_image(path) as image:
+    with opened(Path(path)) as image:
         width, height = image.size
         if min(width, height) < MINIMUM_SIDE:
-            raise InputError(f"The image {path} is {width} x {height}: each side must be at least {MINIMUM_SIDE} px.")
-        try:
-            upright = ImageOps.exif_transpose(image)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise InputError(f"The image {path} is damaged: {error}.") from error
-        return to_rgb(_over_white(upright))
+            raise InputError(
+                f"the image {path} is too small: it is {width} x {height}, each side must be at least {MINIMUM_SIDE} px"
+            )
+        return as_rgb(over_white(ImageOps.exif_transpose(image)))
 
 
-def _over_white(image: Image.Image) -> Image.Image:
+def read_frame(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+    """A frame, or a strip of frames, as stored: an alpha channel is dropped, as the published loaders do."""
+    with opened(path) as image:
+        return as_rgb(image)
+
+
+def over_white(image: Image.Image) -> Image.Image:
+    """The image as it looks on white paper."""
     if not image.has_transparency_data:
         return image
     image = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
 
 
-def to_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
-    """The decoded image as RGB; an alpha channel is dropped, 16-bit grey is scaled to 8 bits."""
+def as_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
+    """The decoded pixels as RGB, without alpha; 16-bit grey is scaled to 8 bits, where Pillow would clip it."""
     if image.mode.startswith("I"):
-        grey = (np.asarray(image).astype(np.uint32) + 128) // 257  # Pillow itself would clip at 255.
+        grey = (np.asarray(image).astype(np.uint32) + 128) // 257
         return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=-1)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
     return np.array(image.convert("RGB"))
 
 
 def centre_square(frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "s s 3"]:
-    """The largest centred square of the frame."""
+    """The largest centred square of the frame, as a view."""
     height, width = frame.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -68,13 +80,15 @@ def centre_square(frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "s s 3
 
 
 def resize(frame: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
-    """The frame at `size` x `size`: mean over areas along a side that shrinks, bilinear along one that grows."""
+    """The frame at `size` x `size`: the mean over boxes along a side that shrinks, bilinear along one that grows."""
     height, width = frame.shape[:2]
     if (height, width) == (size, size):
         return frame
     image = Image.fromarray(np.ascontiguousarray(frame))
-    # Both filters are separable, so the two sides can be treated one after the other.
-    for target in ((size, height), (size, size)):
-        shrinks = target[0] < image.width or target[1] < image.height
-        image = image.resize(target, Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR)
-    return np.asarray(image)
+    # Both filters are separable, so the sides can be treated one after the other.
+    image = image.resize((size, height), _filter(width, size))
+    return np.array(image.resize((size, size), _filter(height, size)))
+
+
+def _filter(before: int, after: int) -> Image.Resampling:
+    return Image.Resampling.BOX if after < before else Image.Resampling.BILINEAR

@@ -28,42 +28,50 @@ def pair_batches(
     processes of a run together see the pairs that one process would see.
 
     Args:
-      dataset: an open split.
-      batch_size: pairs in a batch of this process.
-      seed: of all draws.
-      identity_sampling: draw an identity, then one of its clips; else draw the clip.
-      repeats: how often each comes in an epoch.
-      time_flip: probability that source and driving are exchanged.
-      mirror: probability that a pair that was not exchanged is mirrored.
-      shard_index: number of this process, `jax.process_index()`.
-      shard_count: number of processes, `jax.process_count()`.
-      threads: that read and decode; 0 reads in the calling thread.
+        dataset: an open split.
+        batch_size: pairs in a batch of this process.
+        seed: of all draws.
+        identity_sampling: draw an identity, then one of its clips; else draw the clip.
+        repeats: how often each comes in an epoch.
+        time_flip: probability that source and driving are exchanged.
+        mirror: probability that a pair that was not exchanged is mirrored.
+        shard_index: number of this process, `jax.process_index()`.
+        shard_count: number of processes, `jax.process_count()`.
+        threads: that read and decode; 0 reads in the calling thread.
 
     Raises:
-      InputError: an option is out of range, the split is empty, or an epoch is smaller than one batch.
+        InputError: an option is out of range, the split is empty, or an epoch is smaller than one batch.
     """
     groups = by_identity(dataset.clips) if identity_sampling else [[clip] for clip in dataset.clips]
     epoch = len(groups) * repeats
     _check(epoch, batch_size=batch_size, shard_index=shard_index, shard_count=shard_count)
+    _check_range("time_flip", time_flip, 1)
+    _check_range("mirror", mirror, 1)
+    _check_range("seed", seed, 2**32 - 1)
 
     def draw(number: int, rng: np.random.Generator) -> Pair:
         source, driving = draw_frames(groups[number % len(groups)], rng)
         pair = {"source": dataset.frame(source), "driving": dataset.frame(driving)}
         return flip(pair, rng, time_flip=time_flip, mirror=mirror)
 
-    # The random map comes before the slice: its draws then depend on the number of the pair in the whole run.
+    # The map comes before the slice, so that its draws depend on the number of the pair in the whole run.
     pairs = grain.MapDataset.range(epoch).seed(seed).shuffle().repeat(None).random_map(draw)
     batches = pairs[shard_index::shard_count].batch(batch_size, drop_remainder=True)
     return iter(batches.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)))
 
 
 def _check(epoch: int, *, batch_size: int, shard_index: int, shard_count: int) -> None:
-    if epoch == 0:
-        raise InputError("The split has no clips, or repeats is 0: there is nothing to draw pairs from.")
+    if epoch <= 0:
+        raise InputError("there is nothing to draw pairs from: the split has no clips, or repeats is not positive")
     if not 0 <= shard_index < shard_count:
-        raise InputError(f"The shard {shard_index} of {shard_count} does not exist: give 0 to {shard_count - 1}.")
+        raise InputError(f"there is no shard {shard_index} of {shard_count}: give 0 to {shard_count - 1}")
     if not 0 < batch_size * shard_count <= epoch:
         raise InputError(
-            f"A batch of {batch_size} on each of {shard_count} processes does not fit an epoch of {epoch} pairs: "
-            f"give at most {epoch // shard_count}, or more repeats."
+            f"batches of {batch_size} on {shard_count} processes cannot be drawn from an epoch of {epoch} pairs: "
+            f"give a batch size of 1 to {epoch // shard_count}, or raise repeats"
         )
+
+
+def _check_range(name: str, value: float, highest: int) -> None:
+    if not 0 <= value <= highest:
+        raise InputError(f"{name} is {value}: give 0 to {highest}")

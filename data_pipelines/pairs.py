@@ -22,17 +22,17 @@ def by_identity(clips: Sequence[ClipEntry]) -> list[list[ClipEntry]]:
 
 
 def draw_frames(clips: Sequence[ClipEntry], rng: np.random.Generator) -> tuple[int, int]:
-    """The numbers of a source and a driving frame: one clip of `clips`, two of its frames with replacement, earlier first."""
-    clip = clips[rng.integers(len(clips))]
+    """The numbers of a source and a driving frame: two frames, the earlier first, of one clip; with replacement."""
+    clip = clips[int(rng.integers(len(clips)))]
     source, driving = sorted(clip.start + int(offset) for offset in rng.integers(clip.length, size=2))
     return source, driving
 
 
 def flip(pair: Pair, rng: np.random.Generator, *, time_flip: float, mirror: float) -> Pair:
-    """The pair with source and driving exchanged (probability `time_flip`), else with both mirrored (`mirror`), else as is.
+    """The pair with source and driving exchanged, else the pair mirrored, else the pair.
 
-    The second is drawn only where the first did not happen, so the published 0.5 and 0.5 exchange half of the pairs
-    and mirror a quarter.
+    `time_flip` and `mirror` are probabilities, the second among the pairs that were not exchanged: the published 0.5
+    and 0.5 exchange half of the pairs and mirror a quarter.
     """
     if rng.random() < time_flip:
         return {"source": pair["driving"], "driving": pair["source"]}

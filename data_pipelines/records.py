@@ -1,8 +1,8 @@
 """How every dataset of this package is stored: one JPEG frame a record, and an index of the clips beside the records.
 
-A record is `{'image': JPEG bytes, 'clip': number of its clip, 'frame': number of the frame in the clip}`. Records stand in
-clip order, so that clip `c` owns records `c.start ... c.start + c.length - 1` of its split.
-The index lives in the dataset's own metadata (`metadata.json`), which `tfds.builder_from_directory` restores.
+A record is `{'image': JPEG bytes, 'clip': number of its clip, 'frame': number of the frame in the clip}`. Records stand
+in clip order, so that the clip of index entry `c` owns records `c.start` to `c.start + c.length - 1` of its split. The
+index lives in the dataset's own metadata (`metadata.json`), which `tfds.builder_from_directory` restores.
 """
 
 import dataclasses
@@ -83,17 +83,18 @@ def shards(clips: Iterable[ClipFrames], clip_count: int, entries: list[dict[str,
     and needs TensorFlow as soon as that is more than 1 GB.
 
     Args:
-      clips: the clips of the split, read lazily.
-      clip_count: an upper bound of their number.
-      entries: where the index goes: `new_index(builder, split)`.
+        clips: the clips of the split, read lazily.
+        clip_count: an upper bound of their number.
+        entries: where the index goes: `new_index(builder, split)`.
     """
     stream = iter(clips)
-    return [functools.partial(_shard, stream, entries) for _ in range(math.ceil(clip_count / CLIPS_PER_SHARD))]
+    limits = [CLIPS_PER_SHARD] * (math.ceil(clip_count / CLIPS_PER_SHARD) - 1)
+    return [functools.partial(_shard, stream, limit, entries) for limit in [*limits, None]]
 
 
-def _shard(stream: Iterator[ClipFrames], entries: list[dict[str, Any]]) -> Iterator[Example]:
+def _shard(stream: Iterator[ClipFrames], limit: int | None, entries: list[dict[str, Any]]) -> Iterator[Example]:
     start = entries[-1]["start"] + entries[-1]["length"] if entries else 0
-    for clip in itertools.islice(stream, CLIPS_PER_SHARD):
+    for clip in itertools.islice(stream, limit):
         length = 0
         for jpeg in clip.frames:
             yield start + length, {"image": jpeg, "clip": len(entries), "frame": length}
@@ -105,13 +106,21 @@ def _shard(stream: Iterator[ClipFrames], entries: list[dict[str, Any]]) -> Itera
 def new_index(builder: tfds.core.DatasetBuilder, split: str) -> list[dict[str, Any]]:
     """An empty list for the index of `split`, already hung into the metadata that TFDS saves when the build is done."""
     entries: list[dict[str, Any]] = []
-    builder.info.metadata.setdefault("clips", {})[split] = entries
+    metadata_of(builder).setdefault("clips", {})[split] = entries
     return entries
 
 
 def read_index(builder: tfds.core.DatasetBuilder, split: str) -> tuple[ClipEntry, ...]:
     """The clips of `split` in record order, from the metadata of a built dataset."""
-    return tuple(_from_json(entry) for entry in builder.info.metadata["clips"][split])
+    return tuple(_from_json(entry) for entry in metadata_of(builder)["clips"][split])
+
+
+def metadata_of(builder: tfds.core.DatasetBuilder) -> dict[str, Any]:
+    """The metadata that TFDS saves beside the records, as values of JSON."""
+    metadata = builder.info.metadata
+    if not isinstance(metadata, dict):
+        raise TypeError(f"the builder {builder.name} needs metadata=tfds.core.MetadataDict() in its DatasetInfo")
+    return metadata
 
 
 def _to_json(entry: ClipEntry) -> dict[str, Any]:
@@ -119,4 +128,5 @@ def _to_json(entry: ClipEntry) -> dict[str, Any]:
 
 
 def _from_json(entry: Mapping[str, Any]) -> ClipEntry:
-    return ClipEntry(**(dict(entry) | {"rate": None if entry["rate"] is None else Fraction(entry["rate"])}))
+    rate = None if entry["rate"] is None else Fraction(entry["rate"])
+    return ClipEntry(entry["name"], entry["identity"], entry["start"], entry["length"], rate)

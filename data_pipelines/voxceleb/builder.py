@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import tensorflow_datasets as tfds
 
 from data_pipelines import records
-from data_pipelines.progress import track
 from data_pipelines.sources import LeftOut, encode_clips, find_splits
 
 RESOLUTIONS = (64, 128, 256, 512)
@@ -34,10 +33,12 @@ class Builder(tfds.core.ShardBasedBuilder):
     ) -> Mapping[str, Sequence[records.Shard]]:
         left_out: list[LeftOut] = []
         splits = find_splits(dl_manager.manual_dir, left_out)
-        size = int(self.builder_config.name)
+        size = int(self.info.config_name)
+        # TFDS saves the metadata when the last record is written, so the lists in it may still be empty here.
+        records.metadata_of(self)["left_out"] = left_out
         return {
             split: records.shards(
-                track(encode_clips(paths, size=size, left_out=left_out), total=len(paths), label=split),
+                encode_clips(paths, split=split, size=size, left_out=left_out),
                 len(paths),
                 records.new_index(self, split),
             )

@@ -1,0 +1,96 @@
+"""Colour jitter on the device: the published augmentation of training pairs, as part of the jitted train step."""
+
+from typing import NamedTuple
+
+import dm_pix
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+# What an image adds to the grey that the eye sees (ITU-R 601), as Pillow's mode "L" has it.
+LUMA = (0.299, 0.587, 0.114)
+BRIGHTNESS, CONTRAST, SATURATION = range(3)
+
+Planes = Float[Array, "3 h w"]
+
+
+class Jitter(NamedTuple):
+    """One draw for one pair.
+
+    `factors` belong to brightness, contrast and saturation; `order` is the order of those three; `before_hue` of them
+    come before the hue is turned.
+    """
+
+    factors: Float[Array, "3"]
+    hue: Float[Array, ""]
+    order: Int[Array, "3"]
+    before_hue: Int[Array, ""]
+
+
+def color_jitter(
+    key: PRNGKeyArray,
+    batch: dict[str, Float[Array, "b h w 3"]],
+    *,
+    brightness: float = 0.1,
+    contrast: float = 0.1,
+    saturation: float = 0.1,
+    hue: float = 0.1,
+) -> dict[str, Float[Array, "b h w 3"]]:
+    """The pairs with their colours changed: images in [0, 1] in and out, one draw for both images of a pair.
+
+    Brightness, contrast and saturation are multiplied by factors uniform in [1 - x, 1 + x], the hue is turned by a
+    fraction of the circle uniform in [-hue, hue], in an order that is drawn for each pair anew; every step ends
+    clipped to [0, 1]. The steps are those of Pillow's ImageEnhance, and so of the published loaders, without rounding
+    to 8 bits. dm_pix serves for the hue alone: its brightness adds, its contrast treats each channel apart and its
+    saturation works on HSV.
+
+    Args:
+        key: of all draws.
+        batch: images [b h w 3] of any names, pair i standing at index i of each.
+        brightness: half the width of the range of factors.
+        contrast: half the width of the range of factors, about the mean grey of the image.
+        saturation: half the width of the range of factors, about the grey of the pixel.
+        hue: half the width of the range of turns, in fractions of the circle.
+    """
+    count = next(iter(batch.values())).shape[0]
+    widths = jnp.array([brightness, contrast, saturation])
+    draws = jax.vmap(lambda pair_key: draw_jitter(pair_key, widths, hue))(jax.random.split(key, count))
+    return jax.tree.map(lambda images: jax.vmap(apply_jitter)(images, draws), batch)
+
+
+def draw_jitter(key: PRNGKeyArray, widths: Float[Array, "3"], hue: float) -> Jitter:
+    """Factors uniform in 1 -+ widths, a turn uniform in -+ hue, and one of the 24 orders, all equally likely."""
+    factor_key, hue_key, order_key, position_key = jax.random.split(key, 4)
+    return Jitter(
+        factors=1 + widths * jax.random.uniform(factor_key, (3,), minval=-1.0),
+        hue=jax.random.uniform(hue_key, minval=-hue, maxval=hue),
+        order=jax.random.permutation(order_key, 3),
+        before_hue=jax.random.randint(position_key, (), 0, 4),
+    )
+
+
+def apply_jitter(image: Float[Array, "h w 3"], jitter: Jitter) -> Float[Array, "h w 3"]:
+    """The image after the four steps in their order.
+
+    The order is data, and under vmap a branch on data computes every branch. So the three cheap steps share one
+    formula and stand ready on both sides of the hue, with the factor 1 (no change) where it is not their turn; the
+    costly turn of the hue is computed once. Work on whole planes is five times as fast here as on pixels of three.
+    """
+    planes = jnp.moveaxis(image, -1, 0)
+    for step in range(3):
+        planes = _blend(planes, jitter, step, active=step < jitter.before_hue)
+    with jax.numpy_dtype_promotion("standard"):  # dm_pix adds a comparison to a number.
+        planes = jnp.clip(dm_pix.adjust_hue(planes, jitter.hue, channel_axis=0), 0, 1)
+    for step in range(3):
+        planes = _blend(planes, jitter, step, active=step >= jitter.before_hue)
+    return jnp.moveaxis(planes, 0, -1)
+
+
+def _blend(planes: Planes, jitter: Jitter, step: int, *, active: Bool[Array, ""]) -> Planes:
+    """The image at `factor` and black, the mean grey or each pixel's grey at 1 - factor."""
+    kind = jitter.order[step]
+    factor = jnp.where(active, jitter.factors[kind], 1)
+    red, green, blue = planes
+    grey = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    anchor = jnp.where(kind == SATURATION, grey, jnp.where(kind == CONTRAST, grey.mean(), 0))
+    return jnp.clip(factor * planes + (1 - factor) * anchor, 0, 1)
