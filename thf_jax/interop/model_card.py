@@ -19,7 +19,7 @@ def converted_card(system: str, checkpoint: Path, *, settings_from: str, align_c
         settings_from: where the settings come from, in words.
         align_corners: how the converted model reads sampling grids.
     """
-    reading = "pixel centres" if align_corners else "pixel edges"
+    ends = "the centres of the border pixels" if align_corners else "the outer edges of the border pixels"
     return f"""# {system}, converted from a PyTorch checkpoint
 
 | | |
@@ -28,7 +28,7 @@ def converted_card(system: str, checkpoint: Path, *, settings_from: str, align_c
 | Converted from | `{checkpoint.name}` |
 | SHA-256 of that file | `{file_hash(checkpoint)}` |
 | Settings | {settings_from} |
-| Reading of sampling grids | align_corners {align_corners}: -1 and 1 are {reading} at the border |
+| Reading of sampling grids | align_corners {align_corners}: -1 and 1 are {ends} |
 | Licence of the original | {LICENCES[system]} |
 
 The numbers are those of the original file, in another layout. Its licence and its authors' conditions hold for them,

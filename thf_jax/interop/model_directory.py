@@ -45,6 +45,8 @@ def save_model(directory: str | os.PathLike[str], animator: Animator, card: str)
             (partial / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
             (partial / CARD).write_text(card, encoding="utf-8")
             safetensors.numpy.save_file(arrays, partial / VARIABLES)
+            # safetensors lets only the owner read; the user's own mask shall hold.
+            (partial / VARIABLES).chmod((partial / CONFIG).stat().st_mode)
     except OSError as error:
         raise InputError(f"cannot write the model directory {directory}: {error.strerror}") from error
     return target

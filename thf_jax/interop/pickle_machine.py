@@ -5,12 +5,14 @@ machine knows only the opcodes that plain values need, calls only the functions 
 every other name.
 """
 
+import io
+import mmap
 import pickletools
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import IO, Any, Protocol, cast, runtime_checkable
 
-LIMIT = 32 << 20
+LIMIT = 8 << 20
 """Bytes of one pickle. Tensors are stored outside it: that of a large checkpoint has a few hundred kilobytes."""
 
 
@@ -103,7 +105,7 @@ class Machine:
         """Put keys and values, in turn, into the dictionary on top of the stack."""
         if not isinstance(self.stack[-1], dict):
             raise TypeError("items for something that is not a dictionary")
-        self.stack[-1].update(dictionary(zip(values[::2], values[1::2], strict=True)))
+        self.stack[-1].update(in_turn(values))
 
     def remember(self, index: int | None = None) -> None:
         """Note the top of the stack under a number, by default the next free one."""
@@ -118,6 +120,11 @@ def dictionary(pairs: Iterable[Any] = ()) -> dict[Any, Any]:
             raise TypeError(f"a key of type {type(key).__name__}")
         result[key] = value
     return result
+
+
+def in_turn(values: list[Any]) -> dict[Any, Any]:
+    """The dictionary of keys and values in turn."""
+    return dictionary(zip(values[::2], values[1::2], strict=True))
 
 
 _NUMBERS = ["INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"]
@@ -146,6 +153,7 @@ _STEPS: dict[str, Callable[[Machine, Any], Any]] = {
     "TUPLE2": lambda machine, _: machine.push(machine.last(2)),
     "TUPLE3": lambda machine, _: machine.push(machine.last(3)),
     "EMPTY_DICT": lambda machine, _: machine.push({}),
+    "DICT": lambda machine, _: machine.push(in_turn(machine.since_mark())),
     "SETITEM": lambda machine, _: machine.update(list(machine.last(2))),
     "SETITEMS": lambda machine, _: machine.update(machine.since_mark()),
     "GLOBAL": lambda machine, name: machine.name(name.replace(" ", ".", 1)),
@@ -160,7 +168,7 @@ _STEPS: dict[str, Callable[[Machine, Any], Any]] = {
 
 
 def read_pickle(
-    stream: BinaryIO,
+    stream: io.BytesIO | mmap.mmap,
     *,
     constructors: Mapping[str, Callable[..., Any]],
     inert: Collection[str],
@@ -174,7 +182,7 @@ def read_pickle(
     """
     machine = Machine(constructors, inert, persistent)
     start = stream.tell()
-    for opcode, argument, position in pickletools.genops(stream):
+    for opcode, argument, position in pickletools.genops(cast(IO[bytes], stream)):
         if (position or 0) - start > LIMIT:
             raise RefusedError(f"has a pickle of more than {LIMIT >> 20} MB, which is no table of tensors")
         try:

@@ -129,7 +129,7 @@ def _read_legacy(content: mmap.mmap) -> Any:
     return torch_pickle.to_numpy(value, lambda storage: _part(parts[storage.key], storage))
 
 
-def _pickle(stream: Any, persistent: Callable[[Any], Storage]) -> Any:
+def _pickle(stream: io.BytesIO | mmap.mmap, persistent: Callable[[Any], Storage]) -> Any:
     return read_pickle(stream, constructors=torch_pickle.CONSTRUCTORS, inert=torch_pickle.INERT, persistent=persistent)
 
 
