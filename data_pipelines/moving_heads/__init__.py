@@ -4,9 +4,9 @@ from data_pipelines.moving_heads.builder import Builder as MovingHeads
 from data_pipelines.moving_heads.builder import MovingHeadsConfig
 from data_pipelines.moving_heads.clips import ClipLabels, clip_frames, clip_labels, clip_motion, clip_scene
 from data_pipelines.moving_heads.flow import true_flow
-from data_pipelines.moving_heads.landmarks import LANDMARKS, landmarks
+from data_pipelines.moving_heads.labels import LANDMARKS, landmarks
 from data_pipelines.moving_heads.on_the_fly import OnTheFly, on_the_fly
-from data_pipelines.moving_heads.render import render
+from data_pipelines.moving_heads.rendering import render
 from data_pipelines.moving_heads.scene import Scene
 from data_pipelines.moving_heads.state import EXPRESSION, POSE, HeadState
 

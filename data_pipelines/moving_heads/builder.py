@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from data_pipelines import records
 from data_pipelines.errors import InputError
 from data_pipelines.moving_heads.clips import FIRST_CLIP, clip_labels, clip_motion, clip_scene, picture
-from data_pipelines.moving_heads.landmarks import LANDMARKS
+from data_pipelines.moving_heads.labels import LANDMARKS
 from data_pipelines.moving_heads.on_the_fly import clip_entry
 from data_pipelines.moving_heads.state import EXPRESSION, POSE
 from data_pipelines.progress import track

@@ -7,9 +7,9 @@ from jaxtyping import Bool, Float, UInt8
 
 from data_pipelines.errors import InputError
 from data_pipelines.moving_heads.identity import draw_scene
-from data_pipelines.moving_heads.landmarks import landmarks
+from data_pipelines.moving_heads.labels import landmarks
 from data_pipelines.moving_heads.motion import draw_motion
-from data_pipelines.moving_heads.render import render
+from data_pipelines.moving_heads.rendering import render
 from data_pipelines.moving_heads.scene import Scene
 from data_pipelines.moving_heads.state import HeadState, MotionTrack
 
@@ -50,6 +50,7 @@ def clip_frames(seed: int, index: int, *, size: int, length: int) -> UInt8[np.nd
     Raises:
       InputError: `size` is below 8 or `length` below 1.
     """
+    check_size(size)
     scene, motion = clip_scene(seed, index), clip_motion(seed, index, length=length)
     return np.stack([picture(scene, motion.at(time), size=size) for time in range(length)])
 
@@ -66,11 +67,11 @@ def clip_labels(seed: int, index: int, *, length: int) -> ClipLabels:
 
 
 def picture(scene: Scene, state: HeadState, *, size: int) -> UInt8[np.ndarray, "h w 3"]:
-    """One frame in 8 bits, rounded to nearest.
+    """One frame in 8 bits, rounded to nearest."""
+    return np.rint(255 * render(scene, state, size=size)).astype(np.uint8)
 
-    Raises:
-      InputError: `size` is below 8.
-    """
+
+def check_size(size: int) -> None:
+    """Raises InputError for a size at which no head could be made out."""
     if size < MINIMUM_SIZE:
         raise InputError(f"A picture of {size} x {size} cannot show a head: give a size of at least {MINIMUM_SIZE}.")
-    return np.rint(255 * render(scene, state, size=size)).astype(np.uint8)

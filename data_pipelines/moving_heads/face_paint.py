@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from data_pipelines.moving_heads.cast import Points
-from data_pipelines.moving_heads.scene import Colour, Face, Looks, Values
+from data_pipelines.moving_heads.scene import Colour, Face, Looks, Scene, Values
 
 Colours = Float[np.ndarray, "n 3"]
 
@@ -50,29 +50,28 @@ def paint_face(face: Face, looks: Looks, points: Points, skin: Colours) -> Colou
     return mix(mix(skin, looks.lips * 0.35, 0.85 * crease), looks.skin * 0.6, 0.25 * under)
 
 
-def paint_mouth(face: Face, points: Points) -> Colours:
+def paint_mouth(scene: Scene, points: Points) -> Colours:
     """The inside of a mouth: upper teeth, darkness, tongue."""
-    x, y = points[:, 0], points[:, 1]
-    across = x / face.mouth_width
+    face, (x, y) = scene.face, points[:, :2].T
+    across, below = x / face.mouth_width, y - face.mouth_y
     dark = np.broadcast_to(np.array((0.20, 0.05, 0.06), x.dtype), points.shape)
-    tongue = mix(dark, np.array((0.70, 0.30, 0.31)), ramp(0.055 - np.hypot(0.55 * x, y - face.mouth_y - 0.105), 0.02))
-    teeth = ramp(0.026 - 0.02 * across**2 - (y - face.mouth_y), 0.006) * ramp(0.85 - np.abs(across), 0.06)
+    tongue = mix(dark, np.array((0.70, 0.30, 0.31)), ramp(0.055 - np.hypot(0.55 * x, below - 0.105), 0.02))
+    teeth = ramp(0.026 - 0.02 * across**2 - below, 0.006) * ramp(0.85 - np.abs(across), 0.06)
     return mix(tongue, np.array((0.95, 0.93, 0.89)), teeth)
 
 
-def paint_eye(face: Face, looks: Looks, sign: float, points: Points) -> Colours:
+def paint_eye(scene: Scene, points: Points) -> Colours:
     """An eyeball: the white, the iris with its dark rim, pupil and a glint."""
-    x, y = points[:, 0] - sign * face.eye_x, points[:, 1] - face.iris_y
+    radius, colour, (x, y) = scene.face.iris, scene.looks.iris, points[:, :2].T
     distance = np.hypot(x, y)
-    white = np.broadcast_to(np.array((0.95, 0.94, 0.93), x.dtype), points.shape)
-    eye = mix(white, looks.iris * 0.45, ramp(face.iris - distance, 0.006))
-    eye = mix(eye, looks.iris, ramp(0.80 * face.iris - distance, 0.006))
-    eye = mix(eye, np.array((0.04, 0.03, 0.03)), ramp(0.46 * face.iris - distance, 0.006))
-    return mix(eye, np.ones(3), 0.95 * ramp(0.011 - np.hypot(x - 0.3 * face.iris, y + 0.35 * face.iris), 0.005))
+    eye = np.broadcast_to(np.array((0.95, 0.94, 0.93), x.dtype), points.shape)
+    for share, tint in ((1.0, 0.45 * colour), (0.80, colour), (0.46, np.array((0.04, 0.03, 0.03)))):
+        eye = mix(eye, tint, ramp(share * radius - distance, 0.006))
+    return mix(eye, np.ones(3), 0.95 * ramp(0.011 - np.hypot(x - 0.3 * radius, y + 0.35 * radius), 0.005))
 
 
-def paint_lid(face: Face, looks: Looks, points: Points) -> Colours:
+def paint_lid(scene: Scene, points: Points) -> Colours:
     """An upper lid, with the lashes along its edge."""
-    height = points[:, 1]
+    looks, height = scene.looks, points[:, 1]
     lid = np.broadcast_to((looks.skin * (0.86, 0.78, 0.76)).astype(height.dtype), points.shape)
     return mix(lid, 0.35 * looks.brow, ramp(0.011 - height, 0.004))

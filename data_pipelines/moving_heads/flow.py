@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
-from data_pipelines.moving_heads.render import pixel_centres
+from data_pipelines.moving_heads.rendering import pixel_centres
 from data_pipelines.moving_heads.scene import Scene
 from data_pipelines.moving_heads.state import HeadState
 from data_pipelines.moving_heads.surface import Material, look, place

@@ -48,7 +48,7 @@ def _wander(rng: np.random.Generator, seconds: np.ndarray, hertz: tuple[float, f
     frequencies = rng.uniform(*hertz, size=3)
     phases = rng.uniform(0, 2 * np.pi, size=3)
     waves = np.sin(2 * np.pi * frequencies[:, None] * seconds + phases[:, None])
-    return weights @ waves / weights.sum()
+    return np.tanh(1.8 * weights @ waves / weights.sum()) / np.tanh(1.8)
 
 
 def _between(limits: tuple[float, float], signal: np.ndarray) -> np.ndarray:

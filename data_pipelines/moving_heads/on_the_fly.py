@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from data_pipelines.errors import InputError
-from data_pipelines.moving_heads.clips import FIRST_CLIP, clip_identity, clip_motion, clip_scene, picture
+from data_pipelines.moving_heads.clips import FIRST_CLIP, check_size, clip_identity, clip_motion, clip_scene, picture
 from data_pipelines.moving_heads.motion import FRAME_RATE
 from data_pipelines.records import ClipEntry
 
@@ -42,6 +42,7 @@ def on_the_fly(split: str, *, size: int = 64, clips: int = 16, length: int = 16,
     Raises:
       InputError: there is no such split, or a number is too small.
     """
+    check_size(size)
     first = first_clip(split)
     if clips < 1 or length < 1:
         raise InputError(f"A data set of {clips} clips of {length} frames is empty: give at least 1 of each.")

@@ -7,7 +7,7 @@ carries colours exactly.
 import math
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from data_pipelines.moving_heads.cast import Points
 from data_pipelines.moving_heads.face_paint import (
@@ -20,33 +20,30 @@ from data_pipelines.moving_heads.face_paint import (
     paint_mouth,
     ramp,
 )
-from data_pipelines.moving_heads.scene import SKIN_OF_HEAD, Background, Part, Scene
-from data_pipelines.moving_heads.surface import SIDES, Layer, Material
+from data_pipelines.moving_heads.scene import SKIN_OF_HEAD, Part, Scene
+from data_pipelines.moving_heads.surface import Layer, Material
 
 
 def paint(scene: Scene, material: Material) -> Colours:
     """Colours in [0, 1] of material."""
-    layer, rest = material
-    colours = np.zeros_like(rest)
-    looks, face = scene.looks, scene.face
-
-    def fill(chosen: np.ndarray, painter) -> None:
-        index = np.flatnonzero(chosen)
+    colours = np.zeros_like(material.rest)
+    for layers, painter in PAINTERS:
+        index = np.flatnonzero(_is_any(material.layer, layers))
         if len(index):
-            colours[index] = painter(rest[index])
-
-    fill(layer == Part.NOTHING, lambda points: _background(scene.background, points))
-    fill((layer >= Part.CRANIUM) & (layer <= Part.EAR_RIGHT), lambda points: _skin(scene, points))
-    fill(layer == Layer.FACE, lambda points: paint_face(face, looks, points, _skin(scene, points)))
-    fill(layer == Layer.MOUTH, lambda points: paint_mouth(face, points))
-    for side in SIDES:
-        fill(layer == side.eye, lambda points, sign=side.sign: paint_eye(face, looks, sign, points))
-        fill(layer == side.lid, lambda points: paint_lid(face, looks, points))
-    fill((layer == Part.CAP) | (layer == Part.LOCKS), lambda points: _hair(scene, points))
-    fill(layer == Part.LINING, lambda points: 0.55 * _hair(scene, points))
-    fill(layer == Part.NECK, lambda points: _neck(scene, points))
-    fill(layer == Part.TORSO, lambda points: _clothes(scene, points))
+            colours[index] = painter(scene, material.rest[index])
     return np.clip(colours, 0, 1)
+
+
+def _is_any(layer: Int[np.ndarray, "n"], layers: tuple[int, ...]) -> np.ndarray:
+    """Like np.isin, which is slow for a handful of numbers."""
+    found = layer == layers[0]
+    for other in layers[1:]:
+        found |= layer == other
+    return found
+
+
+def _face(scene: Scene, points: Points) -> Colours:
+    return paint_face(scene.face, scene.looks, points, _skin(scene, points))
 
 
 def _skin(scene: Scene, points: Points) -> Colours:
@@ -113,6 +110,11 @@ def _hair(scene: Scene, points: Points) -> Colours:
     return mix(scene.looks.hair.astype(x.dtype) * shade[:, None], np.ones(3), 0.16 * gloss)
 
 
+def _lining(scene: Scene, points: Points) -> Colours:
+    """The inner wall of the hair, in its own shadow."""
+    return 0.55 * _hair(scene, points)
+
+
 def _neck(scene: Scene, points: Points) -> Colours:
     """The neck, darker under the chin."""
     shadow = ramp(0.62 - points[:, 1], 0.16)
@@ -133,8 +135,9 @@ def _clothes(scene: Scene, points: Points) -> Colours:
     return cloth * _shade(_solid_normals(scene, Part.TORSO, points), looks.light)[:, None]
 
 
-def _background(wall: Background, points: Points) -> Colours:
-    x, y = points[:, 0], points[:, 1]
+def _background(scene: Scene, points: Points) -> Colours:
+    """The wall behind the head."""
+    wall, (x, y) = scene.background, points[:, :2].T
     plain = mix(np.broadcast_to(wall.top.astype(x.dtype), points.shape), wall.bottom, (y + 1) / 2)
     right, down = math.pi * wall.frequency * math.cos(wall.angle), math.pi * wall.frequency * math.sin(wall.angle)
     along = right * x + down * y + wall.phase[0]
@@ -146,3 +149,17 @@ def _background(wall: Background, points: Points) -> Colours:
         "plain": lambda: np.zeros_like(x),
     }[wall.pattern]()
     return plain * (1 + wall.strength * (pattern - 0.5))[:, None]
+
+
+PAINTERS = (
+    ((Part.NOTHING,), _background),
+    (SKIN_OF_HEAD, _skin),
+    ((Layer.FACE,), _face),
+    ((Layer.MOUTH,), paint_mouth),
+    ((Layer.EYE_LEFT, Layer.EYE_RIGHT), paint_eye),
+    ((Layer.LID_LEFT, Layer.LID_RIGHT), paint_lid),
+    ((Part.CAP, Part.LOCKS), _hair),
+    ((Part.LINING,), _lining),
+    ((Part.NECK,), _neck),
+    ((Part.TORSO,), _clothes),
+)

@@ -9,7 +9,7 @@ from data_pipelines.moving_heads.state import HeadState
 from data_pipelines.moving_heads.surface import look
 
 RAYS = 3  # along a side of a pixel at an edge
-CONTRAST = 0.04  # between neighbours, from which a pixel counts as an edge
+CONTRAST = 0.05  # between neighbours, from which a pixel counts as an edge
 
 
 def render(scene: Scene, state: HeadState, *, size: int) -> Float[np.ndarray, "h w 3"]:
