@@ -1,0 +1,55 @@
+"""Adam as the published recipes use it, from a config."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import optax
+from ml_collections import ConfigDict
+
+from thf_jax.errors import InputError, nearest
+
+
+def learning_rate(config: ConfigDict, steps: int) -> optax.Schedule:
+    """The learning rate by step.
+
+    Args:
+        config: `learning_rate`; `schedule`: `step` multiplies it by `decay` at each fraction `decay_at` of the run (the published
+            recipes: by 0.1 at 0.6 and 0.9), `cosine` falls to 0; `warmup` steps rise linearly from 0.
+        steps: of the whole run.
+
+    Raises:
+        InputError: an unknown schedule.
+    """
+    if config.schedule == "step":
+        boundaries = {round(fraction * steps): config.decay for fraction in config.decay_at}
+        schedule = optax.piecewise_constant_schedule(config.learning_rate, boundaries)
+    elif config.schedule == "cosine":
+        schedule = optax.cosine_decay_schedule(config.learning_rate, max(1, steps - config.warmup))
+    else:
+        known = ("step", "cosine")
+        raise InputError(f"there is no learning rate schedule named {config.schedule!r}{nearest(config.schedule, known)}")
+    if not config.warmup:
+        return schedule
+    rise = optax.linear_schedule(0.0, config.learning_rate, config.warmup)
+    return optax.join_schedules([rise, schedule], [config.warmup])
+
+
+def adam(config: ConfigDict, steps: int, multipliers: Mapping[str, float] | None = None) -> optax.GradientTransformation:
+    """Adam with this schedule.
+
+    Args:
+        multipliers: of the learning rate, by the name of a part (`{"detector": 0.0}` leaves the detector as it is).
+    """
+    chain = [optax.scale_by_adam(config.beta1, config.beta2, eps=1e-8)]
+    for part, factor in (multipliers or {}).items():
+        if factor != 1:
+            chain.append(optax.masked(optax.scale(factor), _only(part)))
+    return optax.chain(*chain, optax.scale_by_learning_rate(learning_rate(config, steps)))
+
+
+def _only(part: str) -> Any:
+    def mask(params: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: jax.tree.map(lambda _: name == part, values) for name, values in params.items()}  # noqa: B023
+
+    return mask
