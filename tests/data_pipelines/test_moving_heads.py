@@ -215,7 +215,7 @@ def test_flow_to_the_same_state_is_the_identity_and_all_is_visible():
 
 
 def test_background_behind_the_source_head_is_not_visible():
-    scene, size = clip_scene(0, 0), 33
+    scene, size = clip_scene(0, 0), 64
     source, driving = HeadState(x=-0.5), HeadState(x=0.5)
     centres = pixel_centres(size).reshape(-1, 2)
     before, after = (look(scene, state, centres).layer.reshape(size, size) for state in (source, driving))
