@@ -8,7 +8,7 @@ from data_pipelines.moving_heads.labels import LANDMARKS, landmarks
 from data_pipelines.moving_heads.on_the_fly import OnTheFly, on_the_fly
 from data_pipelines.moving_heads.rendering import render
 from data_pipelines.moving_heads.scene import Scene
-from data_pipelines.moving_heads.state import EXPRESSION, POSE, HeadState
+from data_pipelines.moving_heads.state import EXPRESSION, POSE, HeadState, MotionTrack
 
 __all__ = [
     "EXPRESSION",
@@ -16,6 +16,7 @@ __all__ = [
     "POSE",
     "ClipLabels",
     "HeadState",
+    "MotionTrack",
     "MovingHeads",
     "MovingHeadsConfig",
     "OnTheFly",

@@ -39,11 +39,8 @@ def paint_face(face: Face, looks: Looks, points: Points, skin: Colours) -> Colou
     bow = np.sqrt(np.maximum(1 - across**2, 0))
     inside = np.where(above > 0, face.upper_lip_height(x) - above, face.lip_lower * bow + above)
     lip = ramp(inside, 0.006) * ramp(1 - np.abs(across), 0.03)
-    tone = (
-        1
-        - 0.14 * ramp(above, 0.002)
-        + 0.22 * np.exp(-(((above + 0.5 * face.lip_lower) / 0.012) ** 2) - (across / 0.5) ** 2)
-    )
+    gloss = np.exp(-(((above + 0.5 * face.lip_lower) / 0.012) ** 2) - (across / 0.5) ** 2)
+    tone = 1 - 0.14 * ramp(above, 0.002) + 0.22 * gloss  # the upper lip lies in the shade
     skin = skin + lip[:, None] * (looks.lips.astype(x.dtype) * tone[:, None] - skin)
     crease = np.exp(-((above / 0.006) ** 2)) * ramp(1.06 - np.abs(across), 0.06)
     under = np.exp(-(((above + face.lip_lower + 0.03) / 0.022) ** 2) - (across / 0.55) ** 2)

@@ -1,15 +1,17 @@
 """The true motion between two pictures of a scene: where every driving pixel lies in the source, and if it shows."""
 
+from typing import NamedTuple
+
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from data_pipelines.moving_heads.rendering import pixel_centres
 from data_pipelines.moving_heads.scene import Scene
 from data_pipelines.moving_heads.state import HeadState
-from data_pipelines.moving_heads.surface import Material, look, place
+from data_pipelines.moving_heads.surface import look, place
 
 SAME = 1e-6  # two surface points that are nearer to each other at rest are one
-CORNERS = ((-1, -1), (1, -1), (-1, 1), (1, 1))
+CORNERS = np.array(((-1, -1), (1, -1), (-1, 1), (1, 1)))
 
 Positions = Float[np.ndarray, "n 2"]
 Mask = Bool[np.ndarray, "n"]
@@ -32,25 +34,34 @@ def true_flow(
     """
     centres = pixel_centres(size).reshape(-1, 2)
     pixel = 2 / (size - 1)
-    here = look(scene, driving, centres)
-    there = place(scene, source, here)[:, :2]
-    visible = np.flatnonzero(is_shown(scene, source, here) & np.all(np.abs(there) <= 1, axis=1))
+    _, there, shown = _follow(scene, driving, source, centres)
+    visible = np.flatnonzero(shown & np.all(np.abs(there) <= 1, axis=1))
     # A pixel is the mean over half a pixel to each side; bilinear sampling reads two pixels a side.
     for before, after, xy, reach in ((driving, source, centres, 0.5), (source, driving, there, 1.5)):
-        smooth = _smooth(scene, before, after, xy[visible], reach=reach * pixel, tolerance=pixel)
+        smooth = _is_smooth(scene, before, after, xy[visible], reach=reach * pixel, tolerance=pixel)
         visible = visible[smooth]
     visibility = np.zeros(len(centres), np.float32)
     visibility[visible] = 1
     return there.reshape(size, size, 2).astype(np.float32), visibility.reshape(size, size)
 
 
-def is_shown(scene: Scene, state: HeadState, material: Material) -> Mask:
-    """Where material is what the picture of a state shows at the place to which the state brings it."""
-    shown = look(scene, state, place(scene, state, material)[:, :2])
-    return (shown.layer == material.layer) & (np.abs(shown.rest - material.rest).max(axis=1) < SAME)
+class Trace(NamedTuple):
+    """What is seen at positions of one picture: its layer, where it lies in another picture, and if it shows there."""
+
+    layer: Int[np.ndarray, "n"]
+    there: Positions
+    shown: Mask
 
 
-def _smooth(
+def _follow(scene: Scene, before: HeadState, after: HeadState, xy: Positions) -> Trace:
+    material = look(scene, before, xy)
+    there = place(scene, after, material)[:, :2]
+    found = look(scene, after, there)
+    same = (found.layer == material.layer) & (np.abs(found.rest - material.rest).max(axis=1) < SAME)
+    return Trace(material.layer, there, same)
+
+
+def _is_smooth(
     scene: Scene, before: HeadState, after: HeadState, xy: Positions, *, reach: float, tolerance: float
 ) -> Mask:
     """Where the corners of a square about each position show in both states, and go where its centre goes.
@@ -58,13 +69,11 @@ def _smooth(
     A corner goes with the centre if both lie on one surface, which may stretch, or if their shifts differ by less than
     `tolerance`.
     """
-    middle = look(scene, before, xy)
-    shift = place(scene, after, middle)[:, :2] - xy
-    smooth = np.ones(len(xy), bool)
-    for corner in CORNERS:
-        start = xy + reach * np.array(corner)
-        material = look(scene, before, start)
-        corner_shift = place(scene, after, material)[:, :2] - start
-        together = np.abs(corner_shift - shift).max(axis=1) < tolerance
-        smooth &= is_shown(scene, after, material) & (together | (material.layer == middle.layer))
-    return smooth
+    material = look(scene, before, xy)
+    shift = place(scene, after, material)[:, :2] - xy
+    corners = xy[:, None] + reach * CORNERS  # [n 4 2]
+    trace = _follow(scene, before, after, corners.reshape(-1, 2))
+    shifts = trace.there.reshape(corners.shape) - corners
+    together = np.abs(shifts - shift[:, None]).max(axis=2) < tolerance
+    one_surface = trace.layer.reshape(-1, 4) == material.layer[:, None]
+    return np.all(trace.shown.reshape(-1, 4) & (together | one_surface), axis=1)

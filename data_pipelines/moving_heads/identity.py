@@ -1,4 +1,4 @@
-"""Scenes drawn at random: no two seeds look alike, the same seed always does."""
+"""Scenes drawn at random: the same numbers always give the same person before the same wall."""
 
 import numpy as np
 
@@ -30,12 +30,11 @@ def draw_scene(seed: int, identity: int) -> Scene:
     """The scene of identity number `identity` of the collection `seed`."""
     rng = np.random.default_rng([seed, identity, 0])
     width, height = rng.uniform(0.90, 1.08), rng.uniform(0.95, 1.06)
-    looks = _draw_looks(rng)
     return Scene(
         solids=_draw_solids(rng, width, height),
         face=_draw_face(rng, width),
         hair=_draw_hair(rng, width),
-        looks=looks,
+        looks=_draw_looks(rng),
         background=_draw_background(rng),
     )
 
@@ -44,9 +43,8 @@ def _draw_solids(rng: np.random.Generator, width: float, height: float) -> dict[
     chin = rng.uniform(0.94, 1.05)
     jaw_width = rng.uniform(0.74, 0.90)
     nose = rng.uniform(0.85, 1.2, size=3)
-    volume = rng.uniform(1.03, 1.16)  # of the hair
     head_width = 0.43 * width
-    solids = {
+    skin_and_clothes = {
         Part.CRANIUM: _ellipsoid((0, -0.11, 0), (head_width, 0.48 * height, 0.47)),
         Part.JAW: _ellipsoid((0, 0.15, 0.06), (head_width * jaw_width, 0.39 * chin, 0.36)),
         Part.NOSE: _ellipsoid((0, 0.115, 0.45), (0.068 * nose[0], 0.062 * nose[1], 0.085 * nose[2])),
@@ -56,9 +54,13 @@ def _draw_solids(rng: np.random.Generator, width: float, height: float) -> dict[
         Part.NECK: _ellipsoid((0, 0.62, -0.14), (0.46 * head_width, 0.52, 0.20)),
         Part.TORSO: _ellipsoid((0, 1.28, -0.20), (rng.uniform(0.78, 0.95), rng.uniform(0.60, 0.68), 0.40)),
     }
+    return skin_and_clothes | _draw_hair_solids(rng, head_width, height)
+
+
+def _draw_hair_solids(rng: np.random.Generator, head_width: float, height: float) -> dict[Part, Ellipsoid]:
+    solids = {}
     style = rng.choice(["bald", "short", "short", "short", "round", "long", "long", "bob", "bun"])
-    if style == "round":
-        volume += 0.14
+    volume = rng.uniform(1.03, 1.16) + (0.14 if style == "round" else 0)
     if style != "bald":
         radii = (head_width * (volume + 0.03), 0.50 * height * volume, 0.50 * volume)
         solids[Part.CAP] = _ellipsoid((0, -0.13, -0.03), radii)

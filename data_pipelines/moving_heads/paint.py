@@ -55,11 +55,8 @@ def _skin(scene: Scene, points: Points) -> Colours:
     skin = mix(skin, rosy, looks.blush * cheek)
     if looks.freckles > 0:
         specks = ramp(np.sin(97 * x + 13 * np.sin(41 * y)) * np.sin(89 * y + 11 * np.sin(53 * x)) - 0.55, 0.2)
-        skin = mix(
-            skin,
-            looks.skin * (0.75, 0.6, 0.5),
-            looks.freckles * specks * blob(np.abs(x) - 0.17, y - 0.09, 0.12) * (z > 0),
-        )
+        under_eyes = blob(np.abs(x) - 0.17, y - 0.09, 0.12) * (z > 0)
+        skin = mix(skin, looks.skin * (0.75, 0.6, 0.5), looks.freckles * specks * under_eyes)
     chin = ramp(y - 0.17 - 0.10 * np.cos(3.2 * x) ** 2 - 0.02, 0.04) * ramp(z + 0.10, 0.05)
     droop = y - face.mouth_y + 0.062 - 2.2 * x * x
     moustache = ramp(0.026 - np.abs(droop), 0.012) * ramp(face.mouth_width - np.abs(x), 0.02)
@@ -99,10 +96,8 @@ def _shade(normals: Points, light: Float[np.ndarray, "3"]) -> Float[np.ndarray, 
 def _hair(scene: Scene, points: Points) -> Colours:
     """Hair with strands that run down from the crown and a band of gloss."""
     x, y, z = points.T
-    around = np.arctan2(x, z + 0.03)
-    strands = np.sin(scene.hair.strands * around + 3 * np.sin(5 * y)) + 0.6 * np.sin(
-        2.3 * scene.hair.strands * around + 9 * y
-    )
+    around = scene.hair.strands * np.arctan2(x, z + 0.03)
+    strands = np.sin(around + 3 * np.sin(5 * y)) + 0.6 * np.sin(2.3 * around + 9 * y)
     outward = points - np.array((0, -0.1, -0.05), points.dtype)
     outward /= np.linalg.norm(outward, axis=1, keepdims=True) + 1e-9
     shade = _shade(outward, scene.looks.light) * (1 + 0.10 * strands)

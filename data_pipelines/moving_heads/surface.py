@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from data_pipelines.moving_heads.cast import Points, cast, lift
-from data_pipelines.moving_heads.scene import BODY, Face, Part, Scene, Values
+from data_pipelines.moving_heads.scene import Face, Part, Scene, Values
 from data_pipelines.moving_heads.state import HeadState, place_body, place_head
 
 # Knots at rest, and where an expression moves them: the skin between two knots moves linearly with them.
@@ -75,7 +75,7 @@ def place(scene: Scene, state: HeadState, material: Material) -> Points:
     points = rest.copy()
     moving = np.flatnonzero(layer >= Layer.FACE)
     points[moving] = _deform(scene, state, Material(layer[moving], rest[moving]))
-    body = np.isin(layer, BODY)
+    body = (layer == Part.NECK) | (layer == Part.TORSO)
     head = (layer != Part.NOTHING) & ~body
     points[head] = place_head(state).forward(points[head])
     points[body] = place_body(state).forward(points[body])
