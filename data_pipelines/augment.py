@@ -53,7 +53,7 @@ def color_jitter(
         hue: half the width of the range of turns, in fractions of the circle.
     """
     count = next(iter(batch.values())).shape[0]
-    widths = jnp.array([brightness, contrast, saturation])
+    widths = jnp.array([brightness, contrast, saturation], jnp.float32)
     draws = jax.vmap(lambda pair_key: draw_jitter(pair_key, widths, hue))(jax.random.split(key, count))
     return jax.tree.map(lambda images: jax.vmap(apply_jitter)(images, draws), batch)
 

@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words of the command line; by default those of the process.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
+    tfds.disable_progress_bar()  # Ours counts clips.
+    logging.set_verbosity(logging.ERROR)  # absl's, through which TFDS speaks
     try:
         options = _parser().parse_args(words)
         builder, source = options.prepare(options)
@@ -112,8 +114,6 @@ def _build(builder: tfds.core.DatasetBuilder, source: Path | None) -> None:
     folder = Path(builder.data_dir)
     if folder.exists():
         raise InputError(f"{folder} is already built: remove it to build it anew, or give another --data_dir")
-    tfds.disable_progress_bar()  # Ours counts clips.
-    logging.set_verbosity(logging.ERROR)  # absl's, through which TFDS speaks
     config = tfds.download.DownloadConfig(manual_dir=None if source is None else str(source))
     with _nothing_left_behind(folder), tempfile.TemporaryDirectory() as downloads:
         try:

@@ -139,7 +139,7 @@ def _open_video(path: Path) -> Clip:
     try:
         with _container(path) as container:
             if not container.streams.video:
-                raise InputError(f"the file {path} has no pictures in it, only sound: give {CLIP_KINDS}")
+                raise InputError(f"the file {path} has no pictures in it: give {CLIP_KINDS}")
             stream = container.streams.video[0]
             rate, length = stream.average_rate or stream.guessed_rate, stream.frames
     except FFmpegError as error:

@@ -48,6 +48,8 @@ def pair_batches(
     _check_range("time_flip", time_flip, 1)
     _check_range("mirror", mirror, 1)
     _check_range("seed", seed, 2**32 - 1)
+    if threads < 0:
+        raise InputError(f"threads is {threads}: give 0 or more")
 
     def draw(number: int, rng: np.random.Generator) -> Pair:
         source, driving = draw_frames(groups[number % len(groups)], rng)

@@ -110,7 +110,7 @@ def _encode(path: Path, size: int) -> _Encoded | str:
         raise
     if len(lengths) < MINIMUM_FRAMES:
         file.close()
-        return f"the clip has {len(lengths)} frame, at least {MINIMUM_FRAMES} are needed."
+        return f"the clip has {len(lengths)} frame, at least {MINIMUM_FRAMES} are needed"
     file.seek(0)
     return _Encoded(clip.rate, file, lengths)
 

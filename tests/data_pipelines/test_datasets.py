@@ -1,0 +1,108 @@
+"""Opening built datasets and folders of clips."""
+
+import shutil
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from data_pipelines.datasets import RecordDataset, open_dataset
+from data_pipelines.errors import InputError
+from data_pipelines.images import resize
+from data_pipelines.records import ClipEntry, encode_frame
+
+
+@pytest.mark.parametrize("below", ["", "voxceleb", "voxceleb/64", "voxceleb/64/1.0.0"])
+def test_built_dataset_is_found_from_any_folder_above(built, below):
+    dataset = open_dataset(built / below, "train")
+    assert dataset.size == 64
+    assert [clip.name for clip in dataset.clips] == ["anna_1", "anna_2", "bert#film#1", "carl"]
+
+
+def test_built_dataset_is_found_by_name(built):
+    assert open_dataset("voxceleb/64", "eval", data_dir=built).clips[0].name == "fred"
+
+
+def test_frames_of_a_built_dataset(built, plain):
+    dataset = open_dataset(built, "train")
+    clip = dataset.clips[2]
+    for number, (frame, expected) in enumerate(zip(dataset.frames(clip), plain(12, base=120), strict=True)):
+        assert frame.dtype == np.uint8
+        assert np.abs(frame.astype(int) - resize(expected, 64)).mean() < 3
+        np.testing.assert_array_equal(dataset.frame(clip.start + number), frame)
+
+
+def test_folder_of_clips_is_read_alike(source, built, tmp_path):
+    shutil.copytree(source / "train", tmp_path / "train")
+    for damaged in ("dora_broken.mp4", "emil_still.png"):
+        (tmp_path / "train" / damaged).unlink()
+    folder, records = open_dataset(tmp_path, "train", size=64), open_dataset(built, "train")
+    assert folder.clips == records.clips
+    for clip in folder.clips:
+        for frame, stored in zip(folder.frames(clip), records.frames(clip), strict=True):
+            assert np.abs(frame.astype(int) - stored).mean() < 2
+    np.testing.assert_array_equal(folder.frame(11), list(folder.frames(folder.clips[2]))[2])
+
+
+def test_folder_of_clips_keeps_its_size(tmp_path, save_frames, plain):
+    save_frames(tmp_path / "eval" / "a", plain(3, side=24))
+    dataset = open_dataset(tmp_path, "eval")
+    assert dataset.size == 24
+    assert dataset.clips == (ClipEntry("a", "a", 0, 3, None),)
+    np.testing.assert_array_equal(np.stack(list(dataset.frames(dataset.clips[0]))), plain(3, side=24))
+
+
+def test_video_folder_knows_rates(tmp_path, make_video, plain):
+    (tmp_path / "eval").mkdir()
+    make_video(tmp_path / "eval" / "x_1.mkv", plain(4), rate=Fraction(30))
+    assert open_dataset(tmp_path, "eval").clips == (ClipEntry("x_1", "x", 0, 4, Fraction(30)),)
+
+
+def test_mixed_sizes_are_refused(tmp_path, save_frames, plain):
+    save_frames(tmp_path / "eval" / "a", plain(2, side=24))
+    save_frames(tmp_path / "eval" / "b", plain(2, side=32))
+    dataset = open_dataset(tmp_path, "eval")
+    with pytest.raises(InputError, match=r"b has frames of 32 x 32, not 24 x 24 like the first: give the size"):
+        list(dataset.frames(dataset.clips[1]))
+    records = [{"image": encode_frame(plain(1, side=side)[0])} for side in (16, 24)]
+    with pytest.raises(InputError, match="frame 1 is 24 x 24, the first is 16 x 16"):
+        RecordDataset((ClipEntry("a", "a", 0, 2),), 16, records).frame(1)
+
+
+def test_unknown_split_names_those_there_are(built, source):
+    with pytest.raises(InputError, match="no split 'trian', it has eval, train; did you mean train"):
+        open_dataset(built, "trian")
+    with pytest.raises(InputError, match="no split 'test', it has eval, stills, train"):
+        open_dataset(source, "test")
+
+
+def test_wrong_places_are_refused(built, source, tmp_path):
+    with pytest.raises(InputError, match=r"there is no folder .*nothing"):
+        open_dataset(tmp_path / "nothing", "train")
+    with pytest.raises(InputError, match=r"no dataset voxceleb/32 in .*: built there: voxceleb/64"):
+        open_dataset("voxceleb/32", "train", data_dir=built)
+    with pytest.raises(InputError, match="neither a built dataset nor"):
+        open_dataset(tmp_path, "train")
+    with pytest.raises(InputError, match="has frames of 64 x 64, not 32"):
+        open_dataset(built, "train", size=32)
+
+
+def test_several_datasets_are_named(built, tmp_path):
+    for name in ("64", "128"):
+        shutil.copytree(built / "voxceleb" / "64" / "1.0.0", tmp_path / "voxceleb" / name / "1.0.0")
+    with pytest.raises(InputError, match=r"several datasets: name one of voxceleb/128/1.0.0, voxceleb/64/1.0.0"):
+        open_dataset(tmp_path, "train")
+
+
+def test_empty_split_of_a_folder_is_refused(source, tmp_path):
+    (tmp_path / "train").mkdir()
+    shutil.copytree(source / "eval", tmp_path / "eval")
+    with pytest.raises(InputError, match="no split 'train', it has eval"):
+        open_dataset(tmp_path, "train")
+
+
+def test_dataset_without_index_is_refused(built, tmp_path):
+    copy = shutil.copytree(built / "voxceleb" / "64" / "1.0.0", tmp_path / "1.0.0")
+    (copy / "metadata.json").unlink()
+    with pytest.raises(InputError, match="has no index of clips"):
+        open_dataset(copy, "train")

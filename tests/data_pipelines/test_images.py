@@ -1,0 +1,112 @@
+"""Still images of every kind, and resizing."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from data_pipelines.errors import InputError
+from data_pipelines.images import centre_square, read_frame, read_image, resize
+
+RGB = np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8)
+
+
+def test_rgb_png_is_read_as_it_is(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), RGB)
+
+
+def test_grey_is_repeated(tmp_path):
+    Image.fromarray(RGB[..., 0]).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.stack([RGB[..., 0]] * 3, axis=-1))
+
+
+def test_16_bit_grey_is_scaled_not_clipped(tmp_path):
+    deep = np.linspace(0, 65535, 20 * 24).reshape(20, 24).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / "a.png")
+    expected = np.floor(deep.astype(np.float64) * 255 / 65535 + 0.5)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.stack([expected] * 3, axis=-1))
+
+
+def test_transparent_still_lies_over_white(tmp_path):
+    alpha = np.random.default_rng(1).integers(0, 256, (20, 24, 1), dtype=np.uint8)
+    Image.fromarray(np.concatenate([RGB, alpha], axis=-1)).save(tmp_path / "a.png")
+    share = alpha / 255
+    np.testing.assert_allclose(read_image(tmp_path / "a.png"), share * RGB + (1 - share) * 255, atol=1)
+
+
+def test_frame_drops_its_alpha(tmp_path):
+    alpha = np.zeros((20, 24, 1), np.uint8)
+    Image.fromarray(np.concatenate([RGB, alpha], axis=-1)).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_frame(tmp_path / "a.png"), RGB)
+
+
+def test_palette_with_transparency_is_read(tmp_path):
+    image = Image.fromarray(np.repeat(RGB[:, :1, :1] % 2, 24, axis=1)[..., 0], "P")
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.save(tmp_path / "a.png", transparency=b"\x00\xff")
+    expected = np.where(RGB[:, :1, :1] % 2, [[[200, 100, 50]]], [[[255, 255, 255]]])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.repeat(expected, 24, axis=1))
+
+
+def test_cmyk_jpeg_keeps_its_colours(tmp_path):
+    colour = np.full((20, 24, 3), (200, 60, 30), np.uint8)
+    Image.fromarray(colour).convert("CMYK").save(tmp_path / "a.jpg", quality=100)
+    np.testing.assert_allclose(read_image(tmp_path / "a.jpg"), colour, atol=3)
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_turned_photo_is_shown_upright(tmp_path, orientation, turns):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(RGB).save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.rot90(RGB, turns))
+
+
+def test_tiny_image_is_refused(tmp_path):
+    Image.fromarray(RGB[:1, :1]).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"a\.png is too small: it is 1 x 1, .* at least 16 px"):
+        read_image(tmp_path / "a.png")
+
+
+def test_missing_and_damaged_images_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"there is no image .*a\.png"):
+        read_image(tmp_path / "a.png")
+    (tmp_path / "a.png").write_text("no image")
+    with pytest.raises(InputError, match="cannot be read as an image"):
+        read_image(tmp_path / "a.png")
+    Image.fromarray(RGB).save(tmp_path / "b.jpg")
+    (tmp_path / "b.jpg").write_bytes((tmp_path / "b.jpg").read_bytes()[:-200])
+    with pytest.raises(InputError, match=r"b\.jpg .* is damaged"):
+        read_image(tmp_path / "b.jpg")
+
+
+def test_shrinking_takes_the_mean_of_each_area():
+    frame = np.random.default_rng(2).integers(0, 256, (64, 48, 3), dtype=np.uint8)
+    means = frame.reshape(16, 4, 16, 3, 3).astype(np.float64).mean(axis=(1, 3))
+    np.testing.assert_allclose(resize(frame, 16), means, atol=1)
+
+
+def test_growing_is_bilinear():
+    frame = np.zeros((2, 2, 3), np.uint8)
+    frame[:, 1] = 100
+    # Pixel centres of 4 columns lie at -1/4, 1/4, 3/4 and 5/4 of the old ones, outside of which the ends go on.
+    np.testing.assert_array_equal(resize(frame, 4)[..., 0], [[0, 25, 75, 100]] * 4)
+
+
+def test_size_that_fits_is_left_untouched():
+    frame = RGB[:20, :20]
+    np.testing.assert_array_equal(resize(frame, 20), frame)
+
+
+@given(st.integers(1, 9), st.integers(1, 9))
+def test_centre_square_is_centred(height, width):
+    ys, xs = np.mgrid[:height, :width]
+    square = centre_square(np.stack([ys, xs, xs], axis=-1).astype(np.uint8))
+    side = min(height, width)
+    assert square.shape == (side, side, 3)
+    above, below = square[0, 0, 0], height - 1 - square[-1, 0, 0]
+    left, right = square[0, 0, 1], width - 1 - square[0, -1, 1]
+    assert 0 <= int(below) - int(above) <= 1
+    assert 0 <= int(right) - int(left) <= 1
