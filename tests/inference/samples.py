@@ -5,10 +5,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import jax
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+from PIL import Image
 
-from thf_jax.models import build
+from thf_jax.interop.shapes import variable_shapes
 from thf_jax.models.animator import Animator
 
 SIZE = 32
@@ -21,14 +22,21 @@ SETTINGS = {
 
 def tiny_animator(seed: int = 0) -> Animator:
     """FOMM with 4 keypoints at 32 px. Its random weights are large enough for every output to depend on every input."""
-    module = build("fomm", SETTINGS)
-    images = np.zeros((1, SIZE, SIZE, 3), np.float32)
-    variables = jax.jit(module.init)(jax.random.key(seed), images, images)
     random = np.random.default_rng(seed)
-    noisy = jax.tree.map(
-        lambda x: np.asarray(x) + 0.1 * random.standard_normal(x.shape).astype(np.float32), variables["params"]
-    )
-    return Animator("fomm", SIZE, SETTINGS, {**variables, "params": noisy})
+    shapes = flatten_dict(variable_shapes("fomm", SETTINGS, SIZE), sep="/")
+    # Drawn with NumPy, since compiling the initialisation takes longer than everything that is then done with it.
+    drawn = {name: _draw(random, name, shape.shape).astype(np.float32) for name, shape in shapes.items()}
+    return Animator("fomm", SIZE, SETTINGS, unflatten_dict(drawn, sep="/"))
+
+
+def _draw(random: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    noise = random.standard_normal(shape)
+    if name.endswith("kernel"):
+        gain = 4 if "heatmaps" in name else 1  # for keypoints that move
+        return gain * noise / math.sqrt(math.prod(shape[:-1]))
+    if name == "params/detector/jacobians/bias":
+        return np.tile([1, 0, 0, 1], shape[0] // 4)
+    return 0.1 * noise + (1 if name.endswith(("scale", "var")) else 0)
 
 
 def pictures(count: int, *, height: int = SIZE, width: int = SIZE, seed: int = 0) -> np.ndarray:
@@ -95,3 +103,14 @@ def video_properties(path: Path) -> tuple[Fraction, int, tuple[int, int]]:
         shapes = [frame.to_ndarray(format="rgb24").shape[:2] for frame in container.decode(stream)]
     assert len(set(shapes)) == 1
     return rate, len(shapes), shapes[0]
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """The pixels of a picture file."""
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def read_pictures(folder: Path) -> np.ndarray:
+    """The pixels of all pictures in a folder, by name."""
+    return np.stack([read_picture(path) for path in sorted(folder.iterdir())])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.inference.samples import pictures, sound_packets, video_properties, write_clip
+from tests.inference.samples import pictures, read_picture, sound_packets, video_properties, write_clip
 from thf_jax.errors import InputError
 from thf_jax.inference.video import check_video_output, open_video, to_uint8, write_video
 
@@ -73,7 +73,7 @@ def test_a_folder_holds_the_frames_as_they_are(tmp_path):
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["000000.png", "000001.png", "000002.png"]
     for name, frame in zip(names, frames, strict=True):
-        np.testing.assert_array_equal(Image.open(tmp_path / "out" / name), frame)
+        np.testing.assert_array_equal(read_picture(tmp_path / "out" / name), frame)
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.gif", "out.webm", "out"])

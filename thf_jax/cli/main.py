@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from data_pipelines.errors import InputError as ClipError
 from thf_jax import __version__
-from thf_jax.cli import animate, demo, models, motion
+from thf_jax.cli import animate, convert, demo, models, motion
 from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
 
@@ -44,6 +44,6 @@ def _parser() -> Parser:
     parser = Parser(prog="thf", description="Make a portrait move as the person in a video does.")
     parser.add_argument("--version", action="version", version=f"thf_jax {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (animate, motion, demo, models):
+    for command in (animate, motion, demo, convert, models):
         command.add_parser(commands)
     return parser

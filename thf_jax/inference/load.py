@@ -28,9 +28,8 @@ def load(model: str | os.PathLike[str]) -> Animator:
         return _load_folder(folder)
     if folder.is_file():
         raise InputError(_about_file(folder))
-    raise InputError(
-        f"there is no model named {os.fspath(model)!r} and no folder of that name{nearest(str(model), model_names())}"
-    )
+    name, shipped = os.fspath(model), model_names()
+    raise InputError(f"there is no model and no folder named {name!r}{nearest(name, shipped) if shipped else ''}")
 
 
 def _load_folder(folder: Path) -> Animator:
@@ -47,4 +46,4 @@ def _load_folder(folder: Path) -> Animator:
 def _about_file(file: Path) -> str:
     if file.suffix.lower() in TORCH_SUFFIXES:
         return f"{file} is a PyTorch checkpoint; make a model directory of it with `thf convert SYSTEM {file} OUT_DIR`"
-    return f"{file} is a file; a model is a folder with a config.json, or one of {', '.join(model_names())}"
+    return f"{file} is a file; a model is a folder with a config.json, or the name of a shipped one, see `thf models`"
