@@ -60,12 +60,11 @@ LID_AT_REST = 0.10  # the share of an eye's height that the upper lid covers whe
 
 def look(scene: Scene, state: HeadState, xy: Float[np.ndarray, "n 2"]) -> Material:
     """The material seen at each position of the picture."""
-    part, points = cast(scene, state, xy)
-    low, high = scene.limits()
-    in_box = np.all((points[:, :2] > low) & (points[:, :2] < high), axis=1)
-    face = np.flatnonzero(((part == Part.CRANIUM) | (part == Part.JAW)) & in_box & (points[:, 2] > 0.1))
-    layer, rest = part, points
-    layer[face], rest[face] = _relax(scene, state, points[face])
+    layer, rest = cast(scene, state, xy)
+    skin = np.flatnonzero((layer == Part.CRANIUM) | (layer == Part.JAW))
+    (x, y, z), (low, high) = rest[skin].T, scene.limits()
+    face = skin[(x > low[0]) & (x < high[0]) & (y > low[1]) & (y < high[1]) & (z > 0.1)]
+    layer[face], rest[face] = _relax(scene, state, rest[face])
     return Material(layer, rest)
 
 
