@@ -174,7 +174,7 @@ def test_safetensors_are_read_flat(tmp_path):
 def test_a_file_cut_short_anywhere_is_said_to_be(tmp_path, layout):
     content = (FIXTURES / layout).read_bytes()
     path = tmp_path / layout
-    for length in [*range(40, len(content), 2003), *range(len(content) - 40, len(content))]:
+    for length in [*range(40, len(content), 4001), *range(len(content) - 10, len(content))]:
         path.write_bytes(content[:length])
         with pytest.raises(InputError, match="cut short"):
             read_checkpoint(path)
@@ -188,7 +188,7 @@ def test_a_changed_storage_is_found_by_its_checksum(tmp_path):
         read_checkpoint(path)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(position=st.integers(0, 2**16), value=st.integers(0, 255), length=st.integers(1, 4))
 def test_changed_bytes_never_raise_anything_else(tmp_path_factory, position, value, length):
     """The pickles of the legacy file are its first part, and no checksum covers them."""

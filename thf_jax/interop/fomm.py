@@ -82,7 +82,7 @@ def fomm_variables(
     title: str = "the checkpoint",
     advice: str = "",
 ) -> dict[str, Any]:
-    """FOMM's variables, `{"params": ..., "batch_stats": ...}` of NumPy arrays, filled from torch's state dictionaries.
+    """FOMM's variables, `{"params": ..., "batch_stats": ...}`, filled from torch's state dictionaries.
 
     Args:
         state_dicts: `{"kp_detector": {name: array}, "generator": {name: array}}`; other entries are left out.
@@ -94,14 +94,9 @@ def fomm_variables(
         InputError: tensors are missing, left over or of another shape, or the anti-alias filters are others.
     """
     tensors = network_tensors(state_dicts, ["kp_detector", "generator"], title=title, system="FOMM")
-    return convert(
-        tensors,
-        variable_shapes("fomm", settings, size),
-        RULES,
-        filters=_filters(complete("fomm", settings)),
-        title=title,
-        advice=advice,
-    )
+    shapes, filters = variable_shapes("fomm", settings, size), _filters(complete("fomm", settings))
+    variables = convert(tensors, shapes, RULES, filters=filters, title=title, advice=advice)
+    return jax.tree.map(jnp.asarray, variables)
 
 
 def discriminator_variables(
@@ -130,7 +125,7 @@ def discriminator_variables(
         size = 2 * size + 3
     image = jax.ShapeDtypeStruct((1, size, size, 3 + keypoints), jnp.float32)
     shapes = jax.eval_shape(lambda x: module.init(jax.random.key(0), x, train=False), image)
-    return convert(tensors, shapes, DISCRIMINATOR_RULES, title=title)
+    return jax.tree.map(jnp.asarray, convert(tensors, shapes, DISCRIMINATOR_RULES, title=title))
 
 
 def _filters(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:

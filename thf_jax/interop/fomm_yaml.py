@@ -37,8 +37,8 @@ class _Field:
 
     kind: type
     default: Any = REQUIRED
-    least: float = 0
-    most: float = 8192
+    least: int | float = 0
+    most: int | float = 8192
 
 
 _HOURGLASS = {
@@ -130,7 +130,7 @@ def _value(value: Any, field: _Field, place: str) -> Any:
         raise InputError(f"{place} should be {_NAMES[field.kind]}, and it is {value!r:.60}")
     if field.kind in (int, float) and not field.least <= value <= field.most:
         raise InputError(f"{place} should lie between {field.least:g} and {field.most:g}, and it is {value!r:.60}")
-    return value
+    return float(value) if field.kind is float else value
 
 
 def _size(dataset: Any, path: str | os.PathLike[str]) -> int:

@@ -25,10 +25,10 @@ _CONFIG_KEYS = {"format": int, "system": str, "size": int, "model": dict}
 
 
 def save_model(directory: str | os.PathLike[str], animator: Animator, card: str) -> Path:
-    """The directory, written: it appears whole or not at all, and takes the place of a model that stood there.
+    """The absolute path of the directory, which appears whole or not at all.
 
     Args:
-        directory: new, empty, or a model directory.
+        directory: new, empty, or a model directory that is replaced.
         animator: every variable is stored as it is, to the last bit.
         card: the text of MODEL_CARD.md: what the model is, where it comes from, its licence.
 
@@ -47,8 +47,8 @@ def save_model(directory: str | os.PathLike[str], animator: Animator, card: str)
             safetensors.numpy.save_file(arrays, partial / VARIABLES)
             # safetensors lets only the owner read; the user's own mask shall hold.
             (partial / VARIABLES).chmod((partial / CONFIG).stat().st_mode)
-    except OSError as error:
-        raise InputError(f"cannot write the model directory {directory}: {error.strerror}") from error
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"cannot write the model directory {directory}: {error}") from error
     return target
 
 
@@ -60,13 +60,13 @@ def load_model(directory: str | os.PathLike[str]) -> Animator:
     """
     folder = Path(directory)
     config = _read_config(folder)
-    expected = _flat(variable_shapes(config["system"], config["model"], config["size"]))
     try:
         stored = safetensors.numpy.load_file(folder / VARIABLES)
     except FileNotFoundError as error:
         raise InputError(f"{folder} is no whole model directory: {VARIABLES} is missing") from error
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{folder / VARIABLES} is damaged or was cut short ({error})") from error
+    expected = _flat(variable_shapes(config["system"], config["model"], config["size"]))
     _compare(folder / VARIABLES, expected, stored)
     arrays = {name: jnp.asarray(stored[name].astype(shape.dtype)) for name, shape in expected.items()}
     return Animator(config["system"], config["size"], config["model"], unflatten_dict(arrays, sep="/"))
@@ -85,7 +85,7 @@ def check_target(directory: str | os.PathLike[str]) -> Path:
         raise InputError(f"cannot write the model directory {directory}: the folder {target.parent} is read-only")
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise InputError(f"cannot write the model directory {directory}: a file or link of that name stands there")
-    if target.is_dir() and any(target.iterdir()) and not (target / VARIABLES).is_file():
+    if target.is_dir() and any(path.name not in (CONFIG, VARIABLES, CARD) for path in target.iterdir()):
         raise InputError(
             f"cannot write the model directory {directory}: it holds other files; give a new or an empty one"
         )
@@ -128,7 +128,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if config.get("format") != FORMAT:
         raise InputError(f"{path} is of format {config.get('format')!r}, and this version reads format {FORMAT}")
     for key, kind in _CONFIG_KEYS.items():
-        if not isinstance(config.get(key), kind):
+        if type(config.get(key)) is not kind:
             raise InputError(f"{path} needs a {key!r} of type {kind.__name__}, not {config.get(key)!r}")
     for key in config:
         if key not in _CONFIG_KEYS:

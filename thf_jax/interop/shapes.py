@@ -1,10 +1,12 @@
 """What given settings mean: every default filled in, and the names and shapes of the variables that they make."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax import linen as nn
 from flax.errors import FlaxError
 
 from thf_jax.errors import InputError, nearest
@@ -17,13 +19,19 @@ def variable_shapes(system: str, settings: Mapping[str, Mapping[str, Any]], size
     Raises:
         InputError: no such system or setting, or values that make no model.
     """
-    module = build(system, settings)
-    image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
     try:
-        return jax.eval_shape(lambda x: module.init(jax.random.key(0), x, x), image)
+        return _shapes(build(system, settings), size)
+    except InputError:
+        raise
     except (TypeError, ValueError, ZeroDivisionError, OverflowError, FlaxError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"these settings make no {system} model of {size} x {size} pictures: {reason}") from error
+
+
+@functools.lru_cache(maxsize=8)
+def _shapes(module: nn.Module, size: int) -> dict[str, Any]:
+    image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+    return jax.eval_shape(lambda x: module.init(jax.random.key(0), x, x), image)
 
 
 def complete(system: str, settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

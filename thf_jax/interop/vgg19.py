@@ -33,4 +33,5 @@ def load_vgg19(path: str | os.PathLike[str]) -> dict[str, Any]:
     shapes = jax.eval_shape(
         lambda x: VGG19().init(jax.random.key(0), x), jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
     )
-    return convert({name: flat[name] for name in used & set(flat)}, shapes, RULES, title=str(path))
+    variables = convert({name: flat[name] for name in used & set(flat)}, shapes, RULES, title=str(path))
+    return jax.tree.map(jnp.asarray, variables)

@@ -1,0 +1,41 @@
+import argparse
+import json
+
+import pytest
+
+from tests.interop.samples import FIXTURES, LAYOUTS
+from thf_jax.cli import convert
+from thf_jax.errors import InputError
+
+
+@pytest.fixture
+def run():
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    convert.add_parser(parser.add_subparsers())
+
+    def run(*words) -> None:
+        options = parser.parse_args(["convert", *map(str, words)])
+        options.run(options)
+
+    return run
+
+
+def test_it_writes_the_model_and_says_where(run, tmp_path, capsys):
+    run("fomm", FIXTURES / LAYOUTS[1], tmp_path / "vox", "--yaml", FIXTURES / "fomm.yaml", "--no-align-corners")
+    assert str(tmp_path / "vox") in capsys.readouterr().out
+    config = json.loads((tmp_path / "vox" / "config.json").read_text())
+    assert config["model"]["generator"]["align_corners"] is False
+
+
+def test_the_grid_is_read_as_the_authors_did_by_default(run, tmp_path):
+    run("fomm", FIXTURES / LAYOUTS[0], tmp_path / "vox", "--yaml", FIXTURES / "fomm.yaml")
+    config = json.loads((tmp_path / "vox" / "config.json").read_text())
+    assert config["model"]["generator"]["align_corners"] is True
+
+
+def test_a_wrong_checkpoint_writes_nothing(run, tmp_path):
+    page = tmp_path / "vox-cpk.pth.tar"
+    page.write_text("<!DOCTYPE html><title>Quota exceeded</title>")
+    with pytest.raises(InputError, match="is a web page"):
+        run("fomm", page, tmp_path / "vox")
+    assert list(tmp_path.iterdir()) == [page]
