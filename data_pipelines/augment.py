@@ -1,5 +1,6 @@
 """Colour jitter on the device: the published augmentation of training pairs, as part of the jitted train step."""
 
+import itertools
 from typing import NamedTuple
 
 import dm_pix
@@ -10,6 +11,8 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 # What an image adds to the grey that the eye sees (ITU-R 601), as Pillow's mode "L" has it.
 LUMA = (0.299, 0.587, 0.114)
 BRIGHTNESS, CONTRAST, SATURATION = range(3)
+# Every order of the three steps, with every number of them before the hue.
+ORDERS = [(*order, before_hue) for order in itertools.permutations(range(3)) for before_hue in range(4)]
 
 Planes = Float[Array, "3 h w"]
 
@@ -53,20 +56,17 @@ def color_jitter(
         hue: half the width of the range of turns, in fractions of the circle.
     """
     count = next(iter(batch.values())).shape[0]
-    widths = jnp.array([brightness, contrast, saturation], jnp.float32)
-    draws = jax.vmap(lambda pair_key: draw_jitter(pair_key, widths, hue))(jax.random.split(key, count))
+    widths = jnp.array([brightness, contrast, saturation, hue], jnp.float32)
+    draws = jax.vmap(lambda pair_key: draw_jitter(pair_key, widths))(jax.random.split(key, count))
     return jax.tree.map(lambda images: jax.vmap(apply_jitter)(images, draws), batch)
 
 
-def draw_jitter(key: PRNGKeyArray, widths: Float[Array, "3"], hue: float) -> Jitter:
-    """Factors uniform in 1 -+ widths, a turn uniform in -+ hue, and one of the 24 orders, all equally likely."""
-    factor_key, hue_key, order_key, position_key = jax.random.split(key, 4)
-    return Jitter(
-        factors=1 + widths * jax.random.uniform(factor_key, (3,), minval=-1.0),
-        hue=jax.random.uniform(hue_key, minval=-hue, maxval=hue),
-        order=jax.random.permutation(order_key, 3),
-        before_hue=jax.random.randint(position_key, (), 0, 4),
-    )
+def draw_jitter(key: PRNGKeyArray, widths: Float[Array, "4"]) -> Jitter:
+    """Factors uniform in 1 -+ widths, a turn uniform in -+ the last, and one of the 24 orders, all equally likely."""
+    amount_key, order_key = jax.random.split(key)
+    changes = widths * jax.random.uniform(amount_key, (4,), minval=-1.0)
+    order = jnp.array(ORDERS)[jax.random.randint(order_key, (), 0, len(ORDERS))]
+    return Jitter(factors=1 + changes[:3], hue=changes[3], order=order[:3], before_hue=order[3])
 
 
 def apply_jitter(image: Float[Array, "h w 3"], jitter: Jitter) -> Float[Array, "h w 3"]:

@@ -5,7 +5,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -16,6 +16,7 @@ from data_pipelines.folders import open_folder, split_folders
 from data_pipelines.records import ClipEntry, decode_frame, read_index
 
 
+@runtime_checkable
 class Dataset(Protocol):
     """One split, ready to read: frames are numbered through all clips, in the clips' order."""
 
