@@ -13,7 +13,7 @@ from thf_jax.interop.model_card import converted_card
 from thf_jax.interop.model_directory import check_target, save_model
 from thf_jax.interop.networks import network_tensors
 from thf_jax.interop.shapes import complete, variable_shapes
-from thf_jax.interop.state_dict import Rules, convert, hourglass_rules
+from thf_jax.interop.state_dict import Rules, convert, hourglass_rules, to_device
 from thf_jax.interop.torch_reader import read_checkpoint
 from thf_jax.models.animator import Animator
 from thf_jax.nn.discriminator import PatchDiscriminator
@@ -96,7 +96,7 @@ def fomm_variables(
     tensors = network_tensors(state_dicts, ["kp_detector", "generator"], title=title, system="FOMM")
     shapes, filters = variable_shapes("fomm", settings, size), _filters(complete("fomm", settings))
     variables = convert(tensors, shapes, RULES, filters=filters, title=title, advice=advice)
-    return jax.tree.map(jnp.asarray, variables)
+    return to_device(variables)
 
 
 def discriminator_variables(
@@ -125,7 +125,7 @@ def discriminator_variables(
         size = 2 * size + 3
     image = jax.ShapeDtypeStruct((1, size, size, 3 + keypoints), jnp.float32)
     shapes = jax.eval_shape(lambda x: module.init(jax.random.key(0), x, train=False), image)
-    return jax.tree.map(jnp.asarray, convert(tensors, shapes, DISCRIMINATOR_RULES, title=title))
+    return to_device(convert(tensors, shapes, DISCRIMINATOR_RULES, title=title))
 
 
 def _filters(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 
 from thf_jax.errors import InputError, nearest
 from thf_jax.interop.shapes import complete, variable_shapes
+from thf_jax.interop.state_dict import to_device
 from thf_jax.models.animator import Animator
 
 FORMAT = 1
@@ -68,8 +69,8 @@ def load_model(directory: str | os.PathLike[str]) -> Animator:
         raise InputError(f"{folder / VARIABLES} is damaged or was cut short ({error})") from error
     expected = _flat(variable_shapes(config["system"], config["model"], config["size"]))
     _compare(folder / VARIABLES, expected, stored)
-    arrays = {name: jnp.asarray(stored[name].astype(shape.dtype)) for name, shape in expected.items()}
-    return Animator(config["system"], config["size"], config["model"], unflatten_dict(arrays, sep="/"))
+    arrays = {name: stored[name].astype(shape.dtype) for name, shape in expected.items()}
+    return Animator(config["system"], config["size"], config["model"], to_device(unflatten_dict(arrays, sep="/")))
 
 
 def check_target(directory: str | os.PathLike[str]) -> Path:

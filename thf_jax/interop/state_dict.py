@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
@@ -92,6 +93,11 @@ def convert(
             _check_filter(name, given.pop(name), scale)
     _compare(title, wanted, given, advice)
     return unflatten_dict({want.path: _fill(name, given[name], want) for name, want in wanted.items()})
+
+
+def to_device(variables: dict[str, Any]) -> dict[str, Any]:
+    """The variables as JAX arrays of their own, however the given arrays lie in memory or in a mapped file."""
+    return jax.device_put(variables, may_alias=False)
 
 
 def _torch_name(path: tuple[str, ...], flat: Mapping[tuple[str, ...], Any], rules: Rules) -> str:

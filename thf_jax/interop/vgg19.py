@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from thf_jax.errors import InputError
 from thf_jax.interop.networks import flatten
-from thf_jax.interop.state_dict import Rules, convert
+from thf_jax.interop.state_dict import Rules, convert, to_device
 from thf_jax.interop.torch_reader import read_checkpoint
 from thf_jax.nn.vgg import VGG19
 
@@ -33,5 +33,4 @@ def load_vgg19(path: str | os.PathLike[str]) -> dict[str, Any]:
     shapes = jax.eval_shape(
         lambda x: VGG19().init(jax.random.key(0), x), jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
     )
-    variables = convert({name: flat[name] for name in used & set(flat)}, shapes, RULES, title=str(path))
-    return jax.tree.map(jnp.asarray, variables)
+    return to_device(convert({name: flat[name] for name in used & set(flat)}, shapes, RULES, title=str(path)))
