@@ -79,8 +79,8 @@ def shards(clips: Iterable[ClipFrames], clip_count: int, entries: list[dict[str,
     """The shards of a split for `tfds.core.ShardBasedBuilder._shard_iterators_per_split`, to be drawn in order.
 
     Every shard takes the next `CLIPS_PER_SHARD` clips of the one stream, writes them as they come, and appends their
-    index entries to `entries`. `GeneratorBasedBuilder` would not do: it holds a split in memory until it is complete,
-    and needs TensorFlow as soon as that is more than 1 GB.
+    index entries to `entries`. A record is emptied when the next one is drawn. `GeneratorBasedBuilder` would not do: it
+    holds a split in memory until it is complete, and needs TensorFlow as soon as that is more than 1 GB.
 
     Args:
         clips: the clips of the split, read lazily.
@@ -97,7 +97,10 @@ def _shard(stream: Iterator[ClipFrames], limit: int | None, entries: list[dict[s
     for clip in itertools.islice(stream, limit):
         length = 0
         for jpeg in clip.frames:
-            yield start + length, {"image": jpeg, "clip": len(entries), "frame": length}
+            record = {"image": jpeg, "clip": len(entries), "frame": length}
+            yield start + length, record
+            # TFDS holds on to all records of a shard in order to count them: what it has written must leave the memory.
+            record.clear()
             length += 1
         entries.append(_to_json(ClipEntry(clip.name, clip.identity, start, length, clip.rate)))
         start += length

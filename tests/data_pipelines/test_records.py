@@ -17,7 +17,7 @@ def test_shards_take_clips_in_turn_and_fill_the_index(monkeypatch):
     monkeypatch.setattr(records, "CLIPS_PER_SHARD", 2)
     entries = []
     shards = records.shards((clip(number, number + 1) for number in range(5)), 5, entries)
-    written = [list(shard()) for shard in shards]
+    written = [[(key, dict(record)) for key, record in shard()] for shard in shards]
     assert [[record["clip"] for _, record in shard] for shard in written] == [[0, 1, 1], [2] * 3 + [3] * 4, [4] * 5]
     examples = [example for shard in written for example in shard]
     assert [key for key, _ in examples] == list(range(15))
@@ -40,6 +40,12 @@ def test_shards_draw_no_clip_before_it_is_asked_for():
     assert drawn == []
     next(stream)
     assert drawn == [0]
+
+
+def test_written_records_leave_the_memory():
+    (shard,) = records.shards([clip(0, 3)], 1, [])
+    kept = [record for _, record in shard()]
+    assert kept == [{}, {}, {}]
 
 
 @pytest.mark.parametrize("shape", [(64, 64, 3), (17, 31, 3)])
