@@ -5,6 +5,7 @@ import pytest
 
 from tests.interop.samples import FIXTURES, LAYOUTS
 from thf_jax.cli import convert
+from thf_jax.cli.main import main
 from thf_jax.errors import InputError
 
 
@@ -39,3 +40,12 @@ def test_a_wrong_checkpoint_writes_nothing(run, tmp_path):
     with pytest.raises(InputError, match="is a web page"):
         run("fomm", page, tmp_path / "vox")
     assert list(tmp_path.iterdir()) == [page]
+
+
+@pytest.mark.parametrize("checkpoint", ["missing.pth.tar", "page.pth.tar", "fomm_zip.pth.tar"])
+def test_the_command_ends_with_status_2_and_one_line(tmp_path, capsys, checkpoint):
+    (tmp_path / "page.pth.tar").write_text("<html>")
+    folder = FIXTURES if checkpoint.startswith("fomm") else tmp_path
+    assert main(["convert", "fomm", str(folder / checkpoint), str(tmp_path / "vox")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "vox").exists()

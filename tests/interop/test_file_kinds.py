@@ -1,5 +1,6 @@
 import gzip
 import io
+import json
 import tarfile
 import zipfile
 
@@ -67,3 +68,13 @@ def test_a_folder_and_a_missing_file(tmp_path):
         read_checkpoint(tmp_path)
     with pytest.raises(InputError, match="No such file"):
         read_checkpoint(tmp_path / "missing.pth.tar")
+
+
+@pytest.mark.parametrize("kind", ["F8_E4M3", "C64", "F4"])
+def test_numbers_that_no_checkpoint_has(tmp_path, kind):
+    size = 16 if kind == "F4" else 8 // (8 if kind == "C64" else 1)
+    header = json.dumps({"x": {"dtype": kind, "shape": [size], "data_offsets": [0, 8]}}).encode()
+    path = tmp_path / "vox.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+    with pytest.raises(InputError, match=f"'x' of type {kind}"):
+        read_checkpoint(path)

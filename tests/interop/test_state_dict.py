@@ -107,7 +107,7 @@ WHOLE = {"net.final.weight": normal(4, 5), "net.final.bias": normal(4)}
         ({"net.extra.weight": normal(2, 2)}, r"has net\.extra\.weight 2x2, which no part takes"),
         (
             {"net.final.weight": None, "net.finale.weight": normal(4, 5)},
-            r"lacks net\.final\.weight 4x5; it has net\.finale\.weight 4x5, .* meant to be net\.final\.weight\?",
+            r"lacks net\.final\.weight 4x5; it has net\.finale\.weight 4x5, .* is net\.final\.weight\)",
         ),
         ({"net.final.weight": normal(5, 4)}, r"has other shapes: net\.final\.weight is 5x4, not 4x5"),
         ({"net.final.bias": np.array(1.0)}, r"net\.final\.bias is \(one number\), not 4"),

@@ -16,8 +16,9 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors import SafetensorError
 
 from thf_jax.errors import InputError, nearest
+from thf_jax.interop.safetensors_reader import read_safetensors
 from thf_jax.interop.shapes import complete, variable_shapes
-from thf_jax.interop.state_dict import to_device
+from thf_jax.interop.state_dict import nearest_name, to_device
 from thf_jax.models.animator import Animator
 
 FORMAT = 1
@@ -61,12 +62,7 @@ def load_model(directory: str | os.PathLike[str]) -> Animator:
     """
     folder = Path(directory)
     config = _read_config(folder)
-    try:
-        stored = safetensors.numpy.load_file(folder / VARIABLES)
-    except FileNotFoundError as error:
-        raise InputError(f"{folder} is no whole model directory: {VARIABLES} is missing") from error
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"{folder / VARIABLES} is damaged or was cut short ({error})") from error
+    stored = read_safetensors(folder / VARIABLES)
     expected = _flat(variable_shapes(config["system"], config["model"], config["size"]))
     _compare(folder / VARIABLES, expected, stored)
     arrays = {name: stored[name].astype(shape.dtype) for name, shape in expected.items()}
@@ -143,10 +139,12 @@ def _read_config(folder: Path) -> dict[str, Any]:
 def _compare(path: Path, expected: Mapping[str, Any], stored: Mapping[str, np.ndarray]) -> None:
     for name in expected:
         if name not in stored:
-            raise InputError(f"{path} lacks the variable {name!r}{nearest(name, set(stored) - set(expected))}")
+            raise InputError(f"{path} lacks the variable {name!r}{nearest_name(name, set(stored) - set(expected))}")
     for name, array in stored.items():
         if name not in expected:
-            raise InputError(f"{path} has a variable {name!r} that its settings do not{nearest(name, expected)}")
+            raise InputError(
+                f"{path} has a variable {name!r} that its settings do not ask for{nearest_name(name, expected)}"
+            )
         if array.shape != expected[name].shape:
             raise InputError(
                 f"{path} has {name!r} of shape {array.shape}, and its settings ask for {expected[name].shape}"

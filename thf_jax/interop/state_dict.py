@@ -8,7 +8,7 @@ dropped.
 import difflib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -95,6 +95,12 @@ def convert(
     return unflatten_dict({want.path: _fill(name, given[name], want) for name, want in wanted.items()})
 
 
+def nearest_name(name: str, choices: Iterable[str]) -> str:
+    """The end of a sentence about a tensor's name: the nearest of the choices, or nothing where none is near."""
+    found = difflib.get_close_matches(name, list(choices), n=1)
+    return f" (the nearest to {name} is {found[0]})" if found else ""
+
+
 def to_device(variables: dict[str, Any]) -> dict[str, Any]:
     """The variables as JAX arrays of their own, however the given arrays lie in memory or in a mapped file."""
     return jax.device_put(variables, may_alias=False)
@@ -135,9 +141,8 @@ def _compare(title: str, wanted: Mapping[str, Wanted], given: Mapping[str, np.nd
         complaints.append(f"lacks {_list(_sized(missing))}")
     if surplus:
         name = _telling_first(surplus)[0]
-        near = difflib.get_close_matches(name, missing or wanted, n=1)
-        hint = f" (is {name} meant to be {near[0]}?)" if near else ""
-        complaints.append(f"has {_list(_sized(surplus))}, which no part takes{hint}")
+        near = nearest_name(name, missing or wanted)
+        complaints.append(f"has {_list(_sized(surplus))}, which no part takes{near}")
     if differing:
         names = _telling_first(differing)
         pairs = [f"{name} is {_times(given[name].shape)}, not {_times(differing[name])}" for name in names]

@@ -19,17 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
-from safetensors import SafetensorError
 
 from thf_jax.errors import InputError
 from thf_jax.interop import torch_pickle
 from thf_jax.interop.file_kinds import LEGACY_NUMBER, check_kind
 from thf_jax.interop.pickle_machine import RefusedError, read_pickle
+from thf_jax.interop.safetensors_reader import read_safetensors
 from thf_jax.interop.torch_pickle import Storage
 
-_DAMAGE = (ValueError, EOFError, OverflowError, NotImplementedError, struct.error, zipfile.BadZipFile, SafetensorError)
-"""What pickletools, zipfile, NumPy and safetensors raise on bytes that make no sense."""
+_DAMAGE = (ValueError, EOFError, OverflowError, NotImplementedError, struct.error, zipfile.BadZipFile)
+"""What pickletools, zipfile and NumPy raise on bytes that make no sense."""
 
 
 def read_checkpoint(path: str | os.PathLike) -> Any:
@@ -42,9 +41,9 @@ def read_checkpoint(path: str | os.PathLike) -> Any:
     """
     path = Path(path)
     kind = check_kind(path)
+    if kind == "safetensors":
+        return read_safetensors(path)
     try:
-        if kind == "safetensors":
-            return safetensors.numpy.load_file(path)
         with path.open("rb") as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return _read_zip(path, content) if kind == "zip" else _read_legacy(content)
