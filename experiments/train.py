@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import NoReturn
 
-from absl import app, flags
+from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
+from data_pipelines.datasets import open_dataset
 from data_pipelines.errors import InputError as DataError
 from thf_jax.errors import InputError
+from thf_jax.training.loop import train
+from thf_jax.training.progress import NonFiniteLossError
 from thf_jax.training.run_files import write_run_files
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The configuration: a Python file, and after a colon a variant.")
@@ -22,31 +26,55 @@ DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
 def run(config: ConfigDict, workdir: Path) -> None:
     """Train by this config, the files of the run in `workdir`."""
-    from data_pipelines.datasets import open_dataset
-    from thf_jax.training.loop import train
-
     dataset = open_dataset(config.data.location, config.data.split, data_dir=config.data.data_dir or None, size=config.size)
     workdir.mkdir(parents=True, exist_ok=True)
     write_run_files(workdir, config, sys.argv[1:])
     train(config, workdir, dataset)
 
 
+def parse(arguments: list[str]) -> list[str]:
+    """The arguments that are no options. A wrong option ends the command with one sentence and status 2."""
+    try:
+        rest = flags.FLAGS(arguments)
+        if CONFIG.value is not None:
+            CONFIG.value.system  # noqa: B018  a configuration that could not be loaded says so when it is first asked
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        if "--debug" in arguments:
+            raise
+        refuse(explain(error))
+    return rest
+
+
+def explain(error: Exception) -> str:
+    """One sentence of what absl and ml_collections say of a wrong option or configuration."""
+    text = str(error.args[0] if error.args else error)
+    if "No such file" in text:
+        return f"there is no configuration file {text.rsplit(': ', 1)[-1]}; configs/fomm.py is one"
+    if "Traceback" in text:  # of the configuration file: its last line is the error itself
+        text = text.strip().splitlines()[-1].partition(": ")[2]
+    return f"the configuration or an option is wrong: {' '.join(text.split())}"
+
+
+def refuse(sentence: str, status: int = 2) -> NoReturn:
+    """Say what was wrong, and end."""
+    print(f"train: {sentence}", file=sys.stderr)
+    sys.exit(status)
+
+
 def main(arguments: list[str]) -> None:
     """The command; see the module's docstring."""
+    logging.set_verbosity(logging.WARNING)
     if len(arguments) > 1:
-        raise app.UsageError(f"unexpected argument {arguments[1]!r}: options begin with --")
+        refuse(f"{arguments[1]!r} is not an option: options begin with --")
     if CONFIG.value is None or WORKDIR.value is None:
-        raise app.UsageError("both --config and --workdir are needed")
-    from thf_jax.training.progress import NonFiniteLossError
-
+        refuse("both --config, for instance configs/fomm.py:debug, and --workdir are needed")
     try:
         run(CONFIG.value, Path(WORKDIR.value))
     except (InputError, DataError, NonFiniteLossError) as error:
         if DEBUG.value:
             raise
-        print(f"train: {error}", file=sys.stderr)
-        sys.exit(1 if isinstance(error, NonFiniteLossError) else 2)
+        refuse(str(error), status=1 if isinstance(error, NonFiniteLossError) else 2)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=parse)

@@ -32,7 +32,7 @@ def build_recipe(config: ConfigDict, steps: int) -> Recipe:
     jitter = dict(config.data.jitter)
     return Recipe(
         module=build(config.system, config.model.to_dict()),
-        optimizer=adam(config.optimizer, steps, config.optimizer.multipliers),
+        optimizer=adam(config.optimizer, steps, dict(config.optimizer.multipliers)),
         weights=weights,
         perceptual=VGG19(config.perceptual.taps) if weights["perceptual"] else None,
         scales=tuple(config.perceptual.scales),

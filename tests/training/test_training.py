@@ -1,0 +1,269 @@
+"""The step and the loop on tiny networks: what is trained by what, on how many devices, and after a resume."""
+
+import functools
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from configs.fomm import get_config
+from data_pipelines.records import ClipEntry
+from thf_jax.errors import InputError
+from thf_jax.training import checkpoints, parallel
+from thf_jax.training.loop import total_steps, train
+from thf_jax.training.progress import NonFiniteLossError, check_finite
+from thf_jax.training.recipe import build_recipe, initial_state, perceptual_variables
+from thf_jax.training.step import train_step
+
+SIZE = 16
+
+
+@pytest.fixture(autouse=True)
+def standard_promotion():
+    """Optax raises a Python float to an integer power, which strict promotion forbids."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+class MemoryDataset:
+    """Two clips of smooth noise that shifts a little from frame to frame."""
+
+    def __init__(self, size=SIZE, length=8):
+        rng = np.random.default_rng(0)
+        coarse = rng.random((2, size // 4 + 2, size // 4 + 2, 3))
+        large = jax.image.resize(jnp.asarray(coarse, jnp.float32), (2, size + length, size + length, 3), "linear")
+        large = np.asarray(large * 255, np.uint8)
+        self.size = size
+        self.clips = tuple(ClipEntry(f"{i}", f"{i}", i * length, length) for i in range(2))
+        self._frames = [large[i, t : t + size, t : t + size] for i in range(2) for t in range(length)]
+
+    def frame(self, number):
+        return self._frames[number]
+
+    def frames(self, clip):
+        return iter(self._frames[clip.start : clip.start + clip.length])
+
+
+def tiny(**changes):
+    config = get_config("debug")
+    config.update_from_flattened_dict(
+        {
+            "size": SIZE,
+            "model.detector.padding": 3,
+            "model.detector.count": 3,
+            "data.threads": 0,
+            "train.log_every": 1,
+            "train.sample_every": 10**6,
+            "train.save_every": 2,
+            "train.steps": 4,
+            "discriminator.width": 4,
+            "discriminator.depth": 1,
+            **changes,
+        }
+    )
+    return config
+
+
+def one_batch(count=8):
+    rng = np.random.default_rng(3)
+    return {name: rng.integers(0, 255, (count, SIZE, SIZE, 3), dtype=np.uint8) for name in ("source", "driving")}
+
+
+def run_steps(config, count, devices=None):
+    """The state and the metrics of each step, `count` steps on the same batch, on these devices."""
+    mesh = parallel.data_mesh(devices)
+    recipe = build_recipe(config, count)
+    state = parallel.replicate(initial_state(config, recipe, jax.random.key(1)), mesh)
+    perceptual = parallel.replicate(perceptual_variables(config, recipe), mesh)
+    step = jax.jit(functools.partial(train_step, recipe))
+    history = []
+    for _ in range(count):
+        state, metrics = step(state, perceptual, parallel.to_devices(one_batch(), mesh), jax.random.key(2))
+        history.append({name: float(value) for name, value in metrics.items()})
+    return state, history
+
+
+ADVERSARIAL = {"loss.adversarial": 1.0, "discriminator.spectral_norm": True}
+
+
+@pytest.mark.parametrize("changes", [{}, ADVERSARIAL], ids=["perceptual", "adversarial"])
+def test_eight_devices_equal_one(changes):
+    config = tiny(**changes)
+    one, one_history = run_steps(config, 3, jax.devices()[:1])
+    eight, eight_history = run_steps(config, 3, jax.devices()[:8])
+    assert len(jax.devices()) == 8
+    for ours, theirs in zip(one_history, eight_history, strict=True):
+        assert ours.keys() == theirs.keys()
+        for name in ours:
+            np.testing.assert_allclose(theirs[name], ours[name], rtol=1e-5, err_msg=name)
+    for ours, theirs in zip(jax.tree.leaves(one), jax.tree.leaves(eight), strict=True):
+        np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-5 * max(1.0, float(np.abs(ours).max())))
+
+
+def assert_equal(first, second):
+    for ours, theirs in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_two_steps_and_two_after_a_resume_equal_four(tmp_path):
+    dataset = MemoryDataset()
+    whole = train(tiny(**ADVERSARIAL), tmp_path / "whole", dataset)
+    half = tiny(**ADVERSARIAL)
+    with half.unlocked():
+        half.train.steps = 4
+    interrupted = tmp_path / "interrupted"
+    with pytest.raises(KeyboardInterrupt):
+        train(half, interrupted, StopsAfter(dataset, frames=2 * 3 * 8))
+    assert checkpoints.open_checkpoints(interrupted, keep=None).latest_step() == 2
+    resumed = train(half, interrupted, dataset)
+    assert int(resumed.step) == 4
+    assert_equal(whole, resumed)
+
+
+class StopsAfter:
+    """A dataset that is interrupted once so many frames were read."""
+
+    def __init__(self, dataset, frames):
+        self.size, self.clips, self._dataset, self._left = dataset.size, dataset.clips, dataset, frames
+
+    def frame(self, number):
+        self._left -= 1
+        if self._left < 0:
+            raise KeyboardInterrupt
+        return self._dataset.frame(number)
+
+
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path):
+    dataset = MemoryDataset()
+    whole = train(tiny(), tmp_path, dataset)
+    newest = tmp_path / checkpoints.FOLDER / "4"
+    for file in newest.rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"")
+    resumed = train(tiny(), tmp_path, dataset)
+    assert_equal(whole, resumed)
+
+
+def test_checkpoints_of_another_configuration_are_refused(tmp_path):
+    dataset = MemoryDataset()
+    train(tiny(**{"train.steps": 2}), tmp_path, dataset)
+    with pytest.raises(InputError, match="none of the checkpoints"):
+        train(tiny(**{"train.steps": 3, "model.detector.count": 2}), tmp_path, dataset)
+
+
+def gradients(changes, term):
+    """The gradient of one loss term by the networks' parameters."""
+    off = {f"loss.{name}": 0.0 for name in get_config("debug").loss}
+    config = tiny(**{**off, **changes, f"loss.{term}": 1.0, "optimizer.learning_rate": 0.0, "optimizer.beta1": 0.0})
+    if term == "feature_matching":
+        config.loss.adversarial = 1e-12  # feature matching counts only beside the adversarial term
+    state, history = run_steps(config, 1, jax.devices()[:1])
+    assert term in history[0]
+    # With beta1 = 0 Adam's first moment is the gradient itself.
+    moments = state.animator.optimizer[0].mu
+    return {part: float(sum(jnp.abs(leaf).sum() for leaf in jax.tree.leaves(moments[part]))) for part in moments}
+
+
+EVERY_PART = {"detector", "dense_motion", "generator"}
+
+
+@pytest.mark.parametrize(
+    ("term", "reached"),
+    [
+        ("reconstruction", EVERY_PART),
+        ("perceptual", EVERY_PART),
+        ("equivariance_position", {"detector"}),
+        ("equivariance_jacobian", {"detector"}),
+        ("adversarial", EVERY_PART),
+        ("feature_matching", EVERY_PART),
+    ],
+)
+def test_each_term_trains_the_networks_that_the_paper_says(term, reached):
+    sizes = gradients({}, term)
+    assert {part for part, size in sizes.items() if size > 1e-9} == reached
+
+
+def test_the_discriminator_learns_and_its_loss_reaches_no_other_network():
+    config = tiny(**ADVERSARIAL, **{"optimizer.multipliers.detector": 0.0})
+    before, _ = run_steps(config, 0, jax.devices()[:1])
+    after, history = run_steps(config, 1, jax.devices()[:1])
+    assert "discriminator" in history[0]
+    changed = jax.tree.map(lambda a, b: bool((a != b).any()), before.discriminator.params, after.discriminator.params)
+    assert all(jax.tree.leaves(changed))
+    assert_equal(before.animator.params["detector"], after.animator.params["detector"])  # its learning rate is 0
+    spectral = jax.tree.map(lambda a, b: bool((a != b).any()), before.discriminator.statistics, after.discriminator.statistics)
+    assert all(jax.tree.leaves(spectral))
+
+
+def test_batches_and_statistics_are_reduced_and_activations_are_never_gathered():
+    config = tiny(**ADVERSARIAL)
+    mesh = parallel.data_mesh()
+    recipe = build_recipe(config, 1)
+    state = parallel.replicate(initial_state(config, recipe, jax.random.key(1)), mesh)
+    perceptual = parallel.replicate(perceptual_variables(config, recipe), mesh)
+    batch = parallel.to_devices(one_batch(), mesh)
+    step = jax.jit(functools.partial(train_step, recipe))
+    program = step.lower(state, perceptual, batch, jax.random.key(2)).compile().as_text()
+    assert "all-reduce" in program
+    assert "all-gather" not in program
+    assert "all-to-all" not in program
+
+
+def test_training_lowers_the_loss(tmp_path):
+    config = tiny(**{"train.steps": 40, "train.save_every": 40, "optimizer.decay_at": (), "optimizer.learning_rate": 2e-3})
+    _, history = run_steps(config, 40, jax.devices()[:1])
+    assert history[-1]["reconstruction"] < 0.7 * history[0]["reconstruction"]
+
+
+def test_a_run_leaves_its_files(tmp_path):
+    train(tiny(**{"train.steps": 2, "train.sample_every": 2}), tmp_path, MemoryDataset())
+    assert (tmp_path / "samples" / "00000002.png").is_file()
+    assert list(tmp_path.glob("events.out.tfevents.*"))
+
+
+def test_a_loss_that_is_not_finite_is_named():
+    check_finite(1, {"loss": 1.0, "perceptual": 0.5})
+    with pytest.raises(NonFiniteLossError, match="'perceptual' is nan at step 7"):
+        check_finite(7, {"loss": float("nan"), "reconstruction": 0.1, "perceptual": float("nan")})
+
+
+def test_a_run_stops_at_a_loss_that_is_not_finite_and_saves_nothing(tmp_path):
+    config = tiny(**{"optimizer.learning_rate": 1e30, "optimizer.decay_at": (), "train.steps": 6, "train.save_every": 6})
+    with pytest.raises(NonFiniteLossError):
+        train(config, tmp_path, MemoryDataset())
+    assert checkpoints.open_checkpoints(tmp_path, keep=None).latest_step() is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"size": 32}, "config.size"),
+        ({"train.batch_size": 9}, "the nearest that does is 8"),
+        ({"perceptual.weights": ""}, "torchvision's vgg19"),
+        ({"optimizer.schedule": "cosin"}, "the nearest is 'cosine'"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(tmp_path, changes, sentence):
+    with pytest.raises(InputError, match=sentence):
+        train(tiny(**changes), tmp_path, MemoryDataset())
+
+
+def test_epochs_count_identities_or_clips():
+    config = tiny(**{"train.steps": 0, "train.epochs": 10.0, "data.repeats": 4, "train.batch_size": 8})
+    assert total_steps(config, MemoryDataset()) == 10
+
+
+def test_unknown_variant_and_unknown_key_are_refused():
+    with pytest.raises(InputError, match="nearest is 'mini64'"):
+        get_config("mini46")
+    with pytest.raises((AttributeError, KeyError)):
+        get_config().update_from_flattened_dict({"train.batchsize": 3})
+
+
+def test_the_configuration_survives_its_file(tmp_path):
+    from thf_jax.training.run_files import write_run_files
+
+    write_run_files(tmp_path, get_config("mini64"), ["--x"])
+    assert json.loads((tmp_path / "config.json").read_text())["model"]["detector"]["width"] == 16
+    assert json.loads((tmp_path / "run.json").read_text())["packages"]["jax"] == jax.__version__
