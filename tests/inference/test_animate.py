@@ -83,7 +83,7 @@ def test_float_pictures_are_the_same_as_bytes(animator):
     np.testing.assert_allclose(floats, images(animate(animator, SOURCE, FRAMES)), atol=1e-5)
 
 
-@pytest.mark.parametrize("batch_size", [2, 5, 8])
+@pytest.mark.parametrize("batch_size", [2, 8])
 def test_batches_change_nothing(animator, batch_size):
     batched = images(animate(animator, SOURCE, FRAMES, batch_size=batch_size))
     np.testing.assert_allclose(batched, images(animate(animator, SOURCE, FRAMES)), atol=1e-5)

@@ -77,3 +77,13 @@ def test_a_package_without_assets_says_so(tmp_path, monkeypatch):
             ask()
     with pytest.raises(InputError, match="no model and no folder named 'tiny'"):
         load("tiny")
+
+
+def test_a_training_workdir_is_loaded_through_its_checkpoints(animator, tmp_path, monkeypatch):
+    """How they are read is tested with training; here it is that they are read."""
+    asked = []
+    monkeypatch.setattr("thf_jax.training.checkpoints.restore_animator", lambda path: asked.append(path) or animator)
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "checkpoints").mkdir()
+    assert load(tmp_path) is animator
+    assert asked == [tmp_path]

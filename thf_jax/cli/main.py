@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         return _report(error, INTERRUPTED, "interrupted", words)
     except Exception as error:
-        return _report(error, FAILED, f"the work failed: {type(error).__name__}: {error} (--debug shows where)", words)
+        cause = " ".join([f"{type(error).__name__}:", *str(error).splitlines()[:1]])
+        return _report(error, FAILED, f"the work failed: {cause} (--debug shows where)", words)
     return DONE
 
 

@@ -39,7 +39,7 @@ class Driving:
     @property
     def sound(self) -> Path | None:
         """The file that may have sound to take along."""
-        return self.path if self.motion is None and self.path.suffix.lower() in VIDEO_SUFFIXES else None
+        return self.path if self.motion is None and self.path.is_file() else None
 
 
 def open_driving(name: str | os.PathLike[str]) -> Driving:

@@ -36,7 +36,12 @@ def results(
 
 
 def composer(
-    source: Picture, face: Picture, *, crop: bool = True, paste_back: bool = False, compare: bool = False
+    source: Picture,
+    face: UInt8[np.ndarray, "s s 3"],
+    *,
+    crop: bool = True,
+    paste_back: bool = False,
+    compare: bool = False,
 ) -> Callable[[Picture, Picture | None], Picture]:
     """How a result and its driving picture become a picture of the video.
 

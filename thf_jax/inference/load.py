@@ -33,11 +33,11 @@ def load(model: str | os.PathLike[str]) -> Animator:
 
 
 def _load_folder(folder: Path) -> Animator:
-    if (folder / "variables.safetensors").is_file():
-        return load_model(folder)
     if not (folder / "config.json").is_file():
         raise InputError(f"the folder {folder} is no model: it has no config.json")
-    # Reading a training run needs orbax, which a model directory does not.
+    if not (folder / "checkpoints").is_dir():
+        return load_model(folder)
+    # Imported here because it takes seconds, which model directories are to be spared.
     from thf_jax.training.checkpoints import restore_animator
 
     return restore_animator(folder)

@@ -1,7 +1,6 @@
 """The sound of one clip carried into another."""
 
 import contextlib
-import itertools
 import os
 from collections.abc import Collection, Iterator
 from fractions import Fraction
@@ -18,14 +17,13 @@ class Sound:
 
     def __init__(self, packets: Iterator[Packet], container: OutputContainer):
         self.packets, self.container = packets, container
+        self.waiting = next(packets, None)
 
     def copy(self, *, until: Fraction) -> None:
         """Write what begins before this many seconds; what is never asked for is left out."""
-        for packet in self.packets:
-            if packet.pts is not None and packet.pts * packet.time_base >= until:
-                self.packets = itertools.chain([packet], self.packets)
-                return
-            self.container.mux(packet)
+        while self.waiting is not None and _time(self.waiting) < until:
+            self.container.mux(self.waiting)
+            self.waiting = next(self.packets, None)
 
 
 def carry_sound(
@@ -59,6 +57,10 @@ def carry_sound(
         target = cast(AudioStream, container.add_stream(codec, rate=rate, layout=layout))
         packets = _encoded(source, stream, target, begin)
     return Sound(packets, container)
+
+
+def _time(packet: Packet) -> Fraction:
+    return (packet.pts or 0) * packet.time_base
 
 
 def _beginning(source: InputContainer) -> Fraction:
