@@ -43,6 +43,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.loss.perceptual = 10.0
     config.loss.equivariance_position = 10.0
     config.loss.equivariance_jacobian = 10.0
+    config.loss.keypoint_prior = 0.0  # not FOMM's own: keeps the keypoints apart, which a short training needs
     config.loss.adversarial = 0.0  # above 0 the discriminator is trained, too
     config.loss.feature_matching = 10.0  # counts only beside the adversarial term
 
@@ -139,6 +140,9 @@ _MINI64 = {
     "perceptual.scales": (1.0, 0.5, 0.25),
     "loss.reconstruction": 10.0,
     "loss.perceptual": 2.0,
+    "loss.equivariance_position": 1.0,
+    "loss.equivariance_jacobian": 1.0,
+    "loss.keypoint_prior": 0.3,
     "optimizer.learning_rate": 4e-4,
     "optimizer.schedule": "cosine",
     "optimizer.warmup": 200,

@@ -61,6 +61,21 @@ def equivariance_jacobian(driving: Keypoints, deformation: Deformation, transfor
     return reconstruction(product, jnp.broadcast_to(jnp.eye(2, dtype=product.dtype), product.shape))
 
 
+def keypoint_prior(driving: Keypoints, *, least_square: float = 0.1) -> Scalar:
+    """max(0, 0.1 - |p_i - p_j|^2), *summed* over all ordered pairs of different keypoints, the mean over the batch.
+
+    Keeps keypoints from gathering in one place (Wang et al. 2021, "One-Shot Free-View Neural Talking-Head Synthesis").
+
+    Args:
+        least_square: the squared distance, in squared coordinate units, from which on a pair costs nothing.
+    """
+    position = driving.position
+    square = jnp.square(position[..., :, None, :] - position[..., None, :, :]).sum(-1)
+    shortfall = jnp.maximum(0, least_square - square).astype(jnp.float32)
+    count = position.shape[-2]
+    return (shortfall * (1 - jnp.eye(count, dtype=jnp.float32))).sum((-2, -1)).mean()
+
+
 def adversarial_generator(fake: Float[Array, "b h w 1"]) -> Scalar:
     """(1 - D(fake))^2: least-squares GAN, the generator's side (Mao et al. 2017)."""
     return jnp.square(1 - fake).astype(jnp.float32).mean()

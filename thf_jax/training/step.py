@@ -117,6 +117,7 @@ def generator_terms(recipe: Recipe, seen: Seen, perceptual: Any) -> dict[str, Ca
         "perceptual": lambda: terms.perceptual(features, image, target, scales=recipe.scales),
         "equivariance_position": lambda: terms.equivariance_position(seen.driving, seen.deformation, seen.transformed),
         "equivariance_jacobian": lambda: terms.equivariance_jacobian(seen.driving, seen.deformation, seen.transformed),
+        "keypoint_prior": lambda: terms.keypoint_prior(seen.driving),
         "adversarial": lambda: terms.adversarial_generator(seen.fake.scores),
         "feature_matching": lambda: terms.feature_matching(seen.real.features, seen.fake.features),
     }
