@@ -216,3 +216,9 @@ def test_the_path_may_be_text_and_the_file_may_go(tmp_path):
     path.unlink()
     _, values = expected_tensors()["kp_detector"]["kp.weight"]
     np.testing.assert_array_equal(checkpoint["kp_detector"]["kp.weight"], values)
+
+
+@pytest.mark.parametrize("change", [{"offset": 1}, {"strides": (4, 1)}, {"shape": (3, 3), "strides": (0, 0)}])
+def test_the_sentence_names_shape_and_storage(tmp_path, change):
+    with pytest.raises(InputError, match=r"a tensor of shape \(\d, 3\) that does not fit the 6 numbers of its storage"):
+        read_checkpoint(write_zip(tmp_path, tensor(**change), {"0": SIX.tobytes()}))
