@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.inference.samples import pictures, read_picture, sound_packets, video_properties, write_clip
 from thf_jax.errors import InputError
+from thf_jax.inference.sound import Sound
 from thf_jax.inference.video import check_video_output, open_video, to_uint8, write_video
 
 NTSC = Fraction(30000, 1001)
@@ -211,3 +212,16 @@ def test_bytes_are_rounded_and_clipped():
     image = np.array([-0.1, 0.0, 0.5, 127.4 / 255, 127.6 / 255, 1.0, 1.2], np.float32)
     image = np.tile(image[None, :, None], (1, 1, 3))
     np.testing.assert_array_equal(to_uint8(image)[0, :, 0], [0, 0, 128, 127, 128, 255, 255])
+
+
+def test_ten_minutes_of_sound_is_handed_over_in_step():
+    """One call a picture: what is held back between two calls must not pile up."""
+    packets = []
+    for second in range(600):
+        packet = av.Packet(b"")
+        packet.pts, packet.time_base = second, Fraction(1)
+        packets.append(packet)
+    sound, count = Sound(iter(packets)), 0
+    for picture in range(1, 600 * 25 + 1):
+        count += len(list(sound.until(Fraction(picture, 25))))
+        assert count == -(-picture // 25)

@@ -75,7 +75,7 @@ class VideoFile:
         self.count += 1
         # In step with the pictures, so that a player finds both close together and nothing piles up in memory.
         if self.sound:
-            self.sound.copy(until=self.count / self.rate)
+            self.container.mux(list(self.sound.until(self.count / self.rate)))
 
     def finish(self) -> None:
         """Write what the encoder still holds back."""

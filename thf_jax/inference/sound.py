@@ -13,16 +13,16 @@ from av.packet import Packet
 
 
 class Sound:
-    """A clip's sound on its way into a container, handed over in step with the pictures."""
+    """A clip's sound in packets for another file, handed out in step with its pictures."""
 
-    def __init__(self, packets: Iterator[Packet], container: OutputContainer):
-        self.packets, self.container = packets, container
+    def __init__(self, packets: Iterator[Packet]):
+        self.packets = packets
         self.waiting = next(packets, None)
 
-    def copy(self, *, until: Fraction) -> None:
-        """Write what begins before this many seconds; what is never asked for is left out."""
-        while self.waiting is not None and _time(self.waiting) < until:
-            self.container.mux(self.waiting)
+    def until(self, seconds: Fraction) -> Iterator[Packet]:
+        """The packets that begin before this time and are not handed out yet. What is never asked for is left out."""
+        while self.waiting is not None and (self.waiting.pts or 0) * self.waiting.time_base < seconds:
+            yield self.waiting
             self.waiting = next(self.packets, None)
 
 
@@ -56,11 +56,7 @@ def carry_sound(
         layout = "mono" if stream.channels == 1 else "stereo"
         target = cast(AudioStream, container.add_stream(codec, rate=rate, layout=layout))
         packets = _encoded(source, stream, target, begin)
-    return Sound(packets, container)
-
-
-def _time(packet: Packet) -> Fraction:
-    return (packet.pts or 0) * packet.time_base
+    return Sound(packets)
 
 
 def _beginning(source: InputContainer) -> Fraction:
