@@ -19,9 +19,8 @@ def variable_shapes(system: str, settings: Mapping[str, Mapping[str, Any]], size
     Raises:
         InputError: no such system or setting, or values that make no model.
     """
-    module = build(system, settings)
     try:
-        return _shapes(module, size)
+        return _shapes(build(system, settings), size)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError, FlaxError) as error:
         # JAX appends paragraphs of its own to the message of whatever is raised inside a trace.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
