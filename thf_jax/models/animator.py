@@ -84,7 +84,11 @@ class Animator:
         return self._image_verb("motion", frame)
 
     def render(self, encoded: Any, motion: Any) -> Rendering:
-        """The source moved to `motion`. One encoded source serves a batch of motions; two batches must be of one length."""
+        """The source moved to `motion`. One encoded source serves a batch of motions, one motion a batch of sources.
+
+        Raises:
+            InputError: two batches of different lengths.
+        """
         encoded_batched, motion_batched = encoded.image.ndim == 4, jax.tree.leaves(motion)[0].ndim == 3
         if not motion_batched:
             motion = jax.tree.map(lambda x: x[None], motion)
@@ -93,6 +97,11 @@ class Animator:
             encoded = jax.tree.map(lambda x: jnp.broadcast_to(x[None], (count, *x.shape)), encoded)
         elif not motion_batched:
             motion = jax.tree.map(lambda x: jnp.broadcast_to(x, (encoded.image.shape[0], *x.shape[1:])), motion)
+        elif encoded.image.shape[0] != count:
+            raise InputError(
+                f"a batch of {encoded.image.shape[0]} encoded sources does not go with one of {count} motions; "
+                "give as many of both, or one of either without a batch axis"
+            )
         rendering = _apply(self.module, self.variables, encoded, motion, method="render")
         return rendering if encoded_batched or motion_batched else jax.tree.map(lambda x: x[0], rendering)
 

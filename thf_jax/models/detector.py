@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from thf_jax.errors import InputError
 from thf_jax.nn.blocks import Conv
 from thf_jax.nn.hourglass import Hourglass
 from thf_jax.ops.filtering import downsample
@@ -26,6 +27,9 @@ class KeypointDetector(nn.Module):
         temperature: of the softmax over each heat-map.
         jacobians: `each` (one map a keypoint), `shared` (one for all) or None (zeroth order, no Jacobian at all).
         padding: of the 7 x 7 heads. With 0 the heat-map is 6 pixels smaller than the features, and spans [-1, 1] all the same.
+
+    Raises:
+        InputError: `jacobians` is something else.
     """
 
     count: int = 10
@@ -46,6 +50,8 @@ class KeypointDetector(nn.Module):
         position = jax.vmap(expected_position)(heatmaps)
         if self.jacobians is None:
             return Keypoints(position)
+        if self.jacobians not in ("each", "shared"):
+            raise InputError(f"a detector's jacobians are 'each', 'shared' or None, not {self.jacobians!r}")
         channels = 4 * (self.count if self.jacobians == "each" else 1)
         head = Conv(
             channels,

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from thf_jax.errors import InputError
+
 
 def antialias_kernel(scale: float, *, sigma: float | None = None) -> np.ndarray:
     """One side of the separable Gaussian that precedes down-sampling by `scale`: [2 round(4 sigma) + 1] weights, sum 1.
@@ -17,11 +19,11 @@ def antialias_kernel(scale: float, *, sigma: float | None = None) -> np.ndarray:
         sigma: in pixels of the large image; (1 / scale - 1) / 2 where not given.
 
     Raises:
-        ValueError: the scale is not one over a whole number.
+        InputError: the scale is not one over a whole number.
     """
-    step = round(1 / scale)
-    if step < 1 or not math.isclose(step * scale, 1, rel_tol=1e-6):
-        raise ValueError(f"the scale of an anti-aliased down-sampling is 1, 1/2, 1/3, ..., not {scale}")
+    step = round(1 / scale) if 0 < scale <= 1 else 0
+    if not math.isclose(step * scale, 1, rel_tol=1e-6):
+        raise InputError(f"the scale of an anti-aliased down-sampling is 1, 1/2, 1/3, ..., not {scale}")
     if step == 1:
         return np.ones(1, np.float32)
     width = (step - 1) / 2 if sigma is None else sigma
@@ -30,15 +32,13 @@ def antialias_kernel(scale: float, *, sigma: float | None = None) -> np.ndarray:
     return (weights / weights.sum()).astype(np.float32)
 
 
-def downsample(
-    image: Float[Array, "h w c"], scale: float, *, sigma: float | None = None
-) -> Float[Array, "h*scale w*scale c"]:
+def downsample(image: Float[Array, "h w c"], scale: float, *, sigma: float | None = None) -> Float[Array, "y x c"]:
     """The image blurred by `antialias_kernel`, zeros outside, then every (1 / scale)-th pixel, the first one included.
 
     The kernel is applied as two passes, and only at the rows and columns that are kept.
     """
-    step = round(1 / scale)
     kernel = antialias_kernel(scale, sigma=sigma)
+    step = round(1 / scale)
     if step == 1:
         return image
     reach = len(kernel) // 2
@@ -76,9 +76,8 @@ def area_resize(image: Float[Array, "*b h w c"], shape: tuple[int, int]) -> Floa
 
     An image that has the shape already comes back untouched.
     """
-    height, width = image.shape[-3:-1]
-    if height != shape[0]:
-        image = jnp.einsum("yh,...hwc->...ywc", _area_weights(height, shape[0]), image, precision=jax.lax.Precision.HIGHEST)
-    if width != shape[1]:
-        image = jnp.einsum("xw,...hwc->...hxc", _area_weights(width, shape[1]), image, precision=jax.lax.Precision.HIGHEST)
+    for axes, size, target in zip(("yh,...hwc->...ywc", "xw,...hwc->...hxc"), image.shape[-3:-1], shape, strict=True):
+        if size != target:
+            weights = jnp.asarray(_area_weights(size, target), image.dtype)
+            image = jnp.einsum(axes, weights, image, precision=jax.lax.Precision.HIGHEST)
     return image

@@ -29,13 +29,35 @@ def _to_pixels(coordinate: Array, size: int, align_corners: bool) -> Array:
     return unit * (size - 1) if align_corners else unit * size - 0.5
 
 
-def _reflect(position: Array, size: int, align_corners: bool) -> Array:
-    """Positions folded back into the image: about the pixel centres of the border, or about its outer edges."""
+def _reflect(tap: Array, size: int, align_corners: bool) -> Array:
+    """Indices folded back into the image: about the pixel centres of the border, or about its outer edges."""
     if size == 1:
-        return jnp.zeros_like(position)
-    low, span = (0.0, size - 1.0) if align_corners else (-0.5, float(size))
-    distance = jnp.mod(jnp.abs(position - low), 2 * span)
-    return jnp.clip(jnp.minimum(distance, 2 * span - distance) + low, 0, size - 1)
+        return jnp.zeros_like(tap)
+    seam = 0 if align_corners else 1
+    period = 2 * (size - 1 + seam)
+    tap = jnp.mod(tap, period)
+    return jnp.minimum(tap, period - seam - tap)
+
+
+def _neighbours(position: Array, size: int, padding: Padding, align_corners: bool) -> list[tuple[Array, Array]]:
+    """The two pixels between which each position lies, floor and floor + 1, and the share of each.
+
+    Outside the image the neighbours are moved, never the position: the slope then stays right at the border as well.
+    """
+    if padding == "edge":
+        position = jnp.clip(position, -1, size)  # farther out nothing changes; infinity would give NaN
+    floor = jnp.floor(position)
+    part = position - floor
+    found = []
+    for tap, share in ((floor, 1 - part), (floor + 1, part)):
+        if padding == "reflection":
+            tap = _reflect(tap, size, align_corners)
+        elif padding == "zeros":
+            share = jnp.where((tap < 0) | (tap >= size), 0, share)
+        # NaN becomes index 0, so that every index is in bounds; the share keeps it.
+        index = jnp.where(tap > 0, jnp.minimum(tap, size - 1), 0)
+        found.append((index.astype(jnp.int32), share))
+    return found
 
 
 def sample(
@@ -60,27 +82,21 @@ def sample(
     """
     sizes = image.shape[:-1]
     if grid.shape[-1] != len(sizes):
-        raise ValueError(f"a grid over an image of shape {image.shape} needs {len(sizes)} coordinates, not {grid.shape[-1]}")
-    lower, upper_weight = [], []
+        raise ValueError(
+            f"a grid over an image of shape {image.shape} needs {len(sizes)} coordinates, not {grid.shape[-1]}"
+        )
+    neighbours = []
     for axis, size in enumerate(sizes):
         position = _to_pixels(grid[..., len(sizes) - 1 - axis], size, align_corners)
-        if padding == "edge":
-            position = jnp.clip(position, 0, size - 1)
-        elif padding == "reflection":
-            position = _reflect(position, size, align_corners)
-        floor = jnp.floor(position)
-        upper_weight.append(position - floor)
-        lower.append(jnp.clip(floor, -2, size).astype(jnp.int32))  # farther out changes nothing and could overflow
-    flat = image.reshape(-1, image.shape[-1])
+        neighbours.append(_neighbours(position, size, padding, align_corners))
+    flat = jnp.reshape(image, (-1, image.shape[-1]))
     result = jnp.zeros((*grid.shape[:-1], image.shape[-1]), jnp.result_type(image, grid))
-    for corner in itertools.product((0, 1), repeat=len(sizes)):
+    for corner in itertools.product(*neighbours):
         index = jnp.zeros(grid.shape[:-1], jnp.int32)
         weight = jnp.ones(grid.shape[:-1], grid.dtype)
-        for step, low, part, size in zip(corner, lower, upper_weight, sizes, strict=True):
-            tap = low + step
-            inside = (tap >= 0) & (tap < size)
-            index = index * size + jnp.clip(tap, 0, size - 1)
-            weight = weight * jnp.where(inside, part if step else 1 - part, 0)
+        for (pixel, share), size in zip(corner, sizes, strict=True):
+            index = index * size + pixel
+            weight = weight * share
         result = result + flat.at[index].get(mode="promise_in_bounds") * weight[..., None]
     return result
 
