@@ -28,7 +28,9 @@ def get_config(variant: str = "") -> ConfigDict:
     config.model = published("fomm")
 
     config.data = ConfigDict()
-    config.data.location = "moving_heads"  # a built dataset, its name in data_dir, or the procedural heads, made on the fly
+    config.data.location = (
+        "moving_heads"  # a built dataset, its name in data_dir, or the procedural heads, made on the fly
+    )
     config.data.data_dir = ""
     config.data.split = "train"
     config.data.identity_sampling = True
@@ -53,9 +55,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.perceptual.scales = (1.0, 0.5, 0.25, 0.125)
 
     config.equivariance = ConfigDict({"sigma_affine": 0.05, "sigma_spline": 0.005, "points": 5})
-    config.discriminator = ConfigDict(
-        {"width": 32, "depth": 4, "most": 512, "spectral_norm": False, "keypoints": True}
-    )
+    config.discriminator = ConfigDict({"width": 32, "depth": 4, "most": 512, "spectral_norm": False, "keypoints": True})
 
     config.optimizer = ConfigDict()
     config.optimizer.learning_rate = 2e-4
@@ -88,8 +88,8 @@ def get_config(variant: str = "") -> ConfigDict:
 def variants() -> dict[str, dict[str, Any]]:
     """Other stages and sizes, by name."""
     return {
-        # The published fine-tuning stage: start it from the first stage's checkpoint. The learning rate is the original 2e-4
-        # again and stays there: the published weights were trained so.
+        # The published fine-tuning stage: start it from the first stage's checkpoint. The learning rate is the original
+        # 2e-4 again and stays there: the published weights were trained so.
         "adversarial": {
             "loss.adversarial": 1.0,
             "optimizer.decay_at": (),
@@ -133,8 +133,8 @@ _SMALL = {
     "perceptual.weights": "random",
 }
 
-# The shipped model: small enough for two CPU cores. Random features of one layer are a bank of edge filters; the reconstruction term
-# does the rest.
+# The shipped model: small enough for two CPU cores. Random features of one layer are a bank of edge filters; the
+# reconstruction term does the rest.
 _MINI64 = {
     "perceptual.taps": 1,
     "perceptual.scales": (1.0, 0.5, 0.25),

@@ -13,7 +13,11 @@ from jaxtyping import UInt8
 
 from data_pipelines.errors import InputError
 from data_pipelines.folders import open_folder, split_folders
+from data_pipelines.moving_heads.on_the_fly import on_the_fly
 from data_pipelines.records import ClipEntry, decode_frame, read_index
+
+DRAWN = "moving_heads"
+"""The location that needs no files."""
 
 
 @runtime_checkable
@@ -68,15 +72,19 @@ def open_dataset(
     """The split of the dataset at `location`.
 
     Args:
-        location: the folder of a built dataset or one above it, a name such as 'voxceleb/64' within `data_dir`, or a
-          folder of clips with a sub-folder for each split.
+        location: the folder of a built dataset or one above it, a name such as 'voxceleb/64' within `data_dir`, a
+          folder of clips with a sub-folder for each split, or 'moving_heads' alone, which draws heads as they are read
+          where nothing of that name is built.
         split: the name of the split.
         data_dir: where built datasets lie, for a name.
-        size: the side to which the frames of a folder of clips are cropped and resized; None takes them as they are.
+        size: the side to which the frames of a folder of clips are cropped and resized; None takes them as they
+          are (64 for drawn heads).
 
     Raises:
         InputError: there is no dataset, more than one, no such split, or `size` is not that of a built dataset.
     """
+    if str(location) == DRAWN and not (Path(data_dir or ".") / DRAWN).is_dir():
+        return on_the_fly(split, size=64 if size is None else size)
     folder = _locate(location, data_dir)
     built = [] if (folder / split).is_dir() else _built_under(folder)
     if len(built) > 1:

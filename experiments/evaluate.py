@@ -36,17 +36,20 @@ def options() -> argparse.ArgumentParser:
 
 def table(scores: list[ClipScore], totals: dict) -> str:
     """The scores as a Markdown table, a line a clip and the means below."""
-    lines = ["| clip | frames | L1 | L1, copying | PSNR | SSIM | SSIM, copying |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    lines = [
+        "| clip | frames | L1 | L1, copying | PSNR | SSIM | SSIM, copying |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     rows = [(score.name, score.frames, score.model, score.copying) for score in scores]
     for name, frames, model, copying in [*rows, ("**all**", totals["frames"], totals["model"], totals["copying"])]:
         lines.append(
-            f"| {name} | {frames} | {model['l1']:.4f} | {copying['l1']:.4f} | {model['psnr']:.2f} | {model['ssim']:.3f} "
-            f"| {copying['ssim']:.3f} |"
+            f"| {name} | {frames} | {model['l1']:.4f} | {copying['l1']:.4f} | {model['psnr']:.2f} "
+            f"| {model['ssim']:.3f} | {copying['ssim']:.3f} |"
         )
     lines.append("")
     lines.append(
-        f"L1 is {totals['l1_below_copying']:.1%} below copying the first frame, and below it on {totals['clips_better']} of "
-        f"{totals['clips']} clips."
+        f"L1 is {totals['l1_below_copying']:.1%} below copying the first frame, and below it on "
+        f"{totals['clips_better']} of {totals['clips']} clips."
     )
     return "\n".join(lines)
 

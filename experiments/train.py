@@ -10,23 +10,28 @@ from pathlib import Path
 from typing import NoReturn
 
 from absl import app, flags, logging
-from ml_collections import ConfigDict, config_flags
+from ml_collections import config_flags
 
 from data_pipelines.datasets import open_dataset
 from data_pipelines.errors import InputError as DataError
 from thf_jax.errors import InputError
+from thf_jax.training.config import Config
 from thf_jax.training.loop import train
 from thf_jax.training.progress import NonFiniteLossError
 from thf_jax.training.run_files import write_run_files
 
-CONFIG = config_flags.DEFINE_config_file("config", None, "The configuration: a Python file, and after a colon a variant.")
+CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "The configuration: a Python file, and after a colon a variant."
+)
 WORKDIR = flags.DEFINE_string("workdir", None, "Where the run's files go. A run that is there is continued.")
 DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
 
-def run(config: ConfigDict, workdir: Path) -> None:
+def run(config: Config, workdir: Path) -> None:
     """Train by this config, the files of the run in `workdir`."""
-    dataset = open_dataset(config.data.location, config.data.split, data_dir=config.data.data_dir or None, size=config.size)
+    dataset = open_dataset(
+        config.data.location, config.data.split, data_dir=config.data.data_dir or None, size=config.size
+    )
     workdir.mkdir(parents=True, exist_ok=True)
     write_run_files(workdir, config, sys.argv[1:])
     train(config, workdir, dataset)

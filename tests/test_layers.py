@@ -22,7 +22,7 @@ ORDER = (
     ["thf_jax.models"],
     ["thf_jax.training", "thf_jax.inference", "thf_jax.evaluation", "thf_jax.interop"],
     ["thf_jax"],  # the names that the package itself exports
-    ["thf_jax.cli"],
+    ["thf_jax.cli", "thf_jax.__main__"],
     ["experiments"],
 )
 MAY_IMPORT = {
@@ -32,7 +32,7 @@ MAY_IMPORT = {
 }
 # Two packages stand beside that order.
 MAY_IMPORT["data_pipelines"] = {"data_pipelines"}
-MAY_IMPORT["configs"] = {"configs", "thf_jax.models"}
+MAY_IMPORT["configs"] = {"configs", "thf_jax.models", "thf_jax.errors"}
 for layer in (*ORDER[6], "thf_jax.cli", "experiments"):
     MAY_IMPORT[layer].add("data_pipelines")
 MAY_IMPORT["experiments"].add("configs")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import thf_jax
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -68,6 +69,6 @@ def test_the_wheel_holds_both_packages_whole_and_nothing_else(wheel):
 
 
 def test_the_wheel_says_its_version_and_command(wheel):
-    information = f"thf_jax-{PROJECT['version']}.dist-info"
+    information = f"thf_jax-{thf_jax.__version__}.dist-info"
     assert "thf = thf_jax.cli.main:main" in wheel.read(f"{information}/entry_points.txt").decode()
     assert f"{information}/licenses/LICENSE" in wheel.namelist()

@@ -1,4 +1,4 @@
-"""What the three verbs exchange: small frozen pytrees. A leading batch axis (`*b`) may stand before every shape given here."""
+"""What the three verbs exchange: small frozen pytrees. A leading batch axis (`*b`) may stand before every shape."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Keypoints:
     def transfer(self, initial: Keypoints, onto: Keypoints, *, scale: float | Array = 1.0) -> Keypoints:
         """The change from `initial` to this motion, applied to the keypoints `onto`: relative motion.
 
-        position = onto + scale (self - initial), jacobian = (J_self J_initial^-1) J_onto. With `initial` equal to `onto` and a
-        scale of 1 this is the motion itself.
+        position = onto + scale (self - initial), jacobian = (J_self J_initial^-1) J_onto. With `initial` equal to
+        `onto` and a scale of 1 this is the motion itself.
         """
         position = onto.position + scale * (self.position - initial.position)
         if self.jacobian is None or initial.jacobian is None or onto.jacobian is None:

@@ -40,7 +40,7 @@ class Builder(tfds.core.ShardBasedBuilder):
     @property
     def _config(self) -> MovingHeadsConfig:
         if not isinstance(self.builder_config, MovingHeadsConfig):
-            raise InputError(f"The configuration {self.builder_config} says no size: give a MovingHeadsConfig.")
+            raise InputError(f"the configuration {self.builder_config} says no size: give a MovingHeadsConfig")
         return self.builder_config
 
     def _info(self) -> tfds.core.DatasetInfo:

@@ -40,7 +40,7 @@ def clip_scene(seed: int, index: int) -> Scene:
 def clip_motion(seed: int, index: int, *, length: int) -> MotionTrack:
     """How the head of the clip moves, in float64. A longer clip starts with the shorter one."""
     if length < 1:
-        raise InputError(f"A clip of {length} frames cannot be made: give a length of at least 1.")
+        raise InputError(f"a clip of {length} frames cannot be made: give a length of at least 1")
     return draw_motion(seed, index, length=length)
 
 
@@ -74,4 +74,4 @@ def picture(scene: Scene, state: HeadState, *, size: int) -> UInt8[np.ndarray, "
 def check_size(size: int) -> None:
     """Raises InputError for a size at which no head could be made out."""
     if size < MINIMUM_SIZE:
-        raise InputError(f"A picture of {size} x {size} cannot show a head: give a size of at least {MINIMUM_SIZE}.")
+        raise InputError(f"a picture of {size} x {size} cannot show a head: give a size of at least {MINIMUM_SIZE}")

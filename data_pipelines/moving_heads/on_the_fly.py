@@ -45,7 +45,7 @@ def on_the_fly(split: str, *, size: int = 64, clips: int = 16, length: int = 16,
     check_size(size)
     first = first_clip(split)
     if clips < 1 or length < 1:
-        raise InputError(f"A data set of {clips} clips of {length} frames is empty: give at least 1 of each.")
+        raise InputError(f"a dataset of {clips} clips of {length} frames is empty: give at least 1 of each")
     entries = tuple(clip_entry(first + number, start=number * length, length=length) for number in range(clips))
     scenes = [clip_scene(seed, first + number) for number in range(clips)]
     motions = [clip_motion(seed, first + number, length=length) for number in range(clips)]
@@ -68,8 +68,8 @@ def first_clip(split: str) -> int:
     """
     if split not in FIRST_CLIP:
         nearest = difflib.get_close_matches(split, FIRST_CLIP, n=1)
-        hint = f", did you mean {nearest[0]}?" if nearest else "."
-        raise InputError(f"The dataset moving_heads has no split {split}: it has {', '.join(FIRST_CLIP)}{hint}")
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        raise InputError(f"the dataset moving_heads has no split {split}: it has {', '.join(FIRST_CLIP)}{hint}")
     return FIRST_CLIP[split]
 
 

@@ -192,7 +192,9 @@ def test_the_discriminator_learns_and_its_loss_reaches_no_other_network():
     changed = jax.tree.map(lambda a, b: bool((a != b).any()), before.discriminator.params, after.discriminator.params)
     assert all(jax.tree.leaves(changed))
     assert_equal(before.animator.params["detector"], after.animator.params["detector"])  # its learning rate is 0
-    spectral = jax.tree.map(lambda a, b: bool((a != b).any()), before.discriminator.statistics, after.discriminator.statistics)
+    spectral = jax.tree.map(
+        lambda a, b: bool((a != b).any()), before.discriminator.statistics, after.discriminator.statistics
+    )
     assert all(jax.tree.leaves(spectral))
 
 
@@ -211,7 +213,9 @@ def test_batches_and_statistics_are_reduced_and_activations_are_never_gathered()
 
 
 def test_training_lowers_the_loss(tmp_path):
-    config = tiny(**{"train.steps": 40, "train.save_every": 40, "optimizer.decay_at": (), "optimizer.learning_rate": 2e-3})
+    config = tiny(
+        **{"train.steps": 40, "train.save_every": 40, "optimizer.decay_at": (), "optimizer.learning_rate": 2e-3}
+    )
     _, history = run_steps(config, 40, jax.devices()[:1])
     assert history[-1]["reconstruction"] < 0.7 * history[0]["reconstruction"]
 
@@ -229,7 +233,9 @@ def test_a_loss_that_is_not_finite_is_named():
 
 
 def test_a_run_stops_at_a_loss_that_is_not_finite_and_saves_nothing(tmp_path):
-    config = tiny(**{"optimizer.learning_rate": 1e30, "optimizer.decay_at": (), "train.steps": 6, "train.save_every": 6})
+    config = tiny(
+        **{"optimizer.learning_rate": 1e30, "optimizer.decay_at": (), "train.steps": 6, "train.save_every": 6}
+    )
     with pytest.raises(NonFiniteLossError):
         train(config, tmp_path, MemoryDataset())
     assert checkpoints.open_checkpoints(tmp_path, keep=None).latest_step() is None

@@ -30,6 +30,11 @@ def add_parser(subparsers: Any) -> None:
         default=True,
         help="take the central square of both (default); without it all of a picture is squashed into one",
     )
+    parser.add_argument(
+        "--detail",
+        action="store_true",
+        help="make the result as large as the portrait and carry the portrait's fine detail over (up to 512 pixels)",
+    )
     look = parser.add_mutually_exclusive_group()
     look.add_argument("--paste-back", action="store_true", help="put the animated square back into the whole portrait")
     look.add_argument("--compare", action="store_true", help="show portrait, driving and result side by side")
@@ -67,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
     from thf_jax.inference.best_frame import best_frame
     from thf_jax.inference.crop import look
     from thf_jax.inference.driving import open_driving, read_source
-    from thf_jax.inference.film import composer, driving_frames, results
+    from thf_jax.inference.film import composer, detail_of, driving_frames, results
     from thf_jax.inference.load import load
     from thf_jax.inference.video import check_video_output, open_video
 
@@ -91,8 +96,12 @@ def run(options: argparse.Namespace) -> None:
         best, motion_options["initial"] = best_frame(animator.motion(face), progress)
         print(f"frame {best} is nearest to the portrait's pose")
     frames = driving_frames(driving, animator.size, crop=options.crop)
+    detail = detail_of(source, animator.size, crop=options.crop) if options.detail else None
+    if detail is not None:
+        face = detail
     compose = composer(source, face, crop=options.crop, paste_back=options.paste_back, compare=options.compare)
-    progress = Progress(results(animator, face, frames, **motion_options), label="animating", total=driving.length)
+    moving = results(animator, face, frames, detail=detail, **motion_options)
+    progress = Progress(moving, label="animating", total=driving.length)
     with open_video(target, driving.rate, sound_from=driving.sound) as write:
         for result, frame in progress:
             write(compose(result, frame))

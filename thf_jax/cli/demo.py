@@ -30,14 +30,14 @@ def run(options: argparse.Namespace) -> None:
     from thf_jax.cli.compilation_cache import keep_compiled_programs
     from thf_jax.cli.progress import Progress
     from thf_jax.inference import assets
-    from thf_jax.inference.animate import animate
     from thf_jax.inference.container import FORMS
     from thf_jax.inference.crop import look
     from thf_jax.inference.driving import read_source
+    from thf_jax.inference.film import detail_of, results
     from thf_jax.inference.load import load
     from thf_jax.inference.motion_files import read_motion
     from thf_jax.inference.outputs import appearing, check_output
-    from thf_jax.inference.video import open_video, to_uint8
+    from thf_jax.inference.video import open_video
 
     start = time.perf_counter()
     target = check_output(options.output, tuple(FORMS))
@@ -45,14 +45,15 @@ def run(options: argparse.Namespace) -> None:
     motion = read_motion(assets.motion_path(assets.default_motion()))
     keep_compiled_programs()
     animator = load(motion.model or assets.default_model())
-    face = look(read_source(assets.portrait_path()), animator.size, crop=True)
+    portrait = read_source(assets.portrait_path())
+    detail = detail_of(portrait, animator.size, crop=True)
+    face = look(portrait, animator.size, crop=True) if detail is None else detail
 
     moments = {round(moment) for moment in np.linspace(0, len(motion) - 1, PANELS)}
     panels = [face]
-    progress = Progress(animate(animator, face, motion), label="animating", total=len(motion))
+    progress = Progress(results(animator, face, motion, detail=detail), label="animating", total=len(motion))
     with open_video(target, motion.rate) as write:
-        for index, rendering in enumerate(progress):
-            picture = to_uint8(np.asarray(rendering.image))
+        for index, (picture, _) in enumerate(progress):
             write(picture)
             if index in moments:
                 panels.append(picture)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from data_pipelines.errors import InputError as ClipError
 from thf_jax import __version__
-from thf_jax.cli import animate, convert, demo, models, motion
+from thf_jax.cli import animate, convert, demo, export, models, motion
 from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(words)
         options.run(options)
     except (InputError, ClipError) as error:
-        return _report(error, WRONG_INPUT, str(error), words)
+        return _report(error, WRONG_INPUT, str(error).splitlines()[0], words)
     except KeyboardInterrupt as error:
         return _report(error, INTERRUPTED, "interrupted", words)
     except Exception as error:
@@ -45,6 +45,6 @@ def _parser() -> Parser:
     parser = Parser(prog="thf", description="Make a portrait move as the person in a video does.")
     parser.add_argument("--version", action="version", version=f"thf_jax {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (animate, motion, demo, convert, models):
+    for command in (animate, motion, demo, convert, export, models):
         command.add_parser(commands)
     return parser

@@ -11,13 +11,16 @@ def l1(image: Float[Array, "h w 3"], target: Float[Array, "h w 3"]) -> Float[Arr
 
 
 def psnr(image: Float[Array, "h w 3"], target: Float[Array, "h w 3"]) -> Float[Array, ""]:
-    """The peak signal-to-noise ratio in decibels, the peak being 1; at most 100, so that equal pictures leave a mean finite."""
+    """The peak signal-to-noise ratio in decibels, the peak being 1.
+
+    At most 100, so that equal pictures leave a mean finite.
+    """
     return jnp.minimum(dm_pix.psnr(image, target), 100.0)
 
 
 def ssim(image: Float[Array, "h w 3"], target: Float[Array, "h w 3"]) -> Float[Array, ""]:
-    """The mean structural similarity, 11 x 11 Gaussian window of deviation 1.5 (Wang et al. 2004), the channels averaged."""
-    return dm_pix.ssim(image, target, max_val=1.0)
+    """The mean structural similarity: 11 x 11 Gaussian window of deviation 1.5, the channels averaged (Wang et al. 2004)."""
+    return jnp.asarray(dm_pix.ssim(image, target, max_val=1.0))
 
 
 METRICS = {"l1": l1, "psnr": psnr, "ssim": ssim}

@@ -71,7 +71,7 @@ def evaluate(animator: Animator, dataset: Any, *, every: int = 1) -> Iterator[Cl
 
 
 def summary(scores: list[ClipScore]) -> dict[str, Any]:
-    """Means over all frames of all clips, of the model and of copying, and in how many clips the model has the lower l1.
+    """Means over all frames of all clips, for the model and for copying, and in how many clips the model's l1 is lower.
 
     Raises:
         InputError: there are no clips.

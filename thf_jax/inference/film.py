@@ -4,14 +4,21 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt8
 
+from data_pipelines.images import resize
 from thf_jax.inference.animate import animate
 from thf_jax.inference.crop import box_of, look, paste
+from thf_jax.inference.detail import add_source_detail
 from thf_jax.inference.driving import Driving
 from thf_jax.inference.video import to_uint8
 from thf_jax.models.animator import Animator
+from thf_jax.types import Rendering
+
+LARGEST_DETAIL = 512
+"""Pixels: a warp of a small model says nothing about a much larger picture."""
 
 Picture = UInt8[np.ndarray, "h w 3"]
 
@@ -24,15 +31,38 @@ def driving_frames(driving: Driving, size: int, *, crop: bool = True) -> Iterato
 
 
 def results(
-    animator: Animator, face: Picture, frames: Iterable[Any], **options: Any
+    animator: Animator, face: Picture, frames: Iterable[Any], *, detail: Picture | None = None, **options: Any
 ) -> Iterator[tuple[Picture, Picture | None]]:
-    """A pair a frame: the result, and the picture that drove it or None where a motion did. Options as in `animate`."""
+    """A pair a frame: the result, and the picture that drove it or None where a motion did.
+
+    Args:
+        face: the portrait as the model sees it.
+        detail: the same region of the portrait, larger: the results have its size and its detail, see `detail`.
+        options: as in `animate`.
+    """
     driven, shown = itertools.tee(frames)
     renderings = animate(animator, face, driven, **options)
+    finish = finisher(animator, detail)
     return (
-        (to_uint8(np.asarray(rendering.image)), frame if isinstance(frame, np.ndarray) else None)
+        (to_uint8(np.asarray(finish(rendering))), frame if isinstance(frame, np.ndarray) else None)
         for rendering, frame in zip(renderings, shown, strict=False)  # the loop runs ahead of what is shown
     )
+
+
+def finisher(animator: Animator, detail: Picture | None) -> Callable[[Rendering], Any]:
+    """How a rendering becomes its final picture in [0, 1]: as it is, or with the detail of a larger portrait."""
+    if detail is None:
+        return lambda rendering: rendering.image
+    large = jnp.asarray(detail, jnp.float32) / 255
+    align_corners = animator.settings["generator"]["align_corners"]
+    return lambda rendering: add_source_detail(rendering, large, align_corners=align_corners)
+
+
+def detail_of(source: Picture, size: int, *, crop: bool, most: int = LARGEST_DETAIL) -> Picture | None:
+    """The region of the portrait that the model sees, at its own resolution up to `most` pixels; None if no gain."""
+    box = box_of(source, crop=crop)
+    side = min(max(box.height, box.width), most)
+    return look(source, side, crop=crop) if side > size else None
 
 
 def composer(
@@ -55,6 +85,11 @@ def composer(
     if paste_back:
         box = box_of(source, crop=crop)
         return lambda result, driving: paste(source, box, result)
-    if compare:
-        return lambda result, driving: np.hstack([face, result] if driving is None else [face, driving, result])
-    return lambda result, driving: result
+    if not compare:
+        return lambda result, driving: result
+
+    def side_by_side(result: Picture, driving: Picture | None) -> Picture:
+        shown = [face, result] if driving is None else [face, driving, result]
+        return np.hstack([resize(picture, result.shape[0]) for picture in shown])
+
+    return side_by_side

@@ -1,5 +1,6 @@
 """The card that goes with converted weights: what they are, where they come from, whose licence holds."""
 
+import json
 from pathlib import Path
 
 from thf_jax.interop.torch_reader import file_hash
@@ -33,6 +34,25 @@ def converted_card(system: str, checkpoint: Path, *, settings_from: str, align_c
 
 The numbers are those of the original file, in another layout. Its licence and its authors' conditions hold for them,
 not the licence of thf_jax. Name the authors of the original when you publish results.
+
+Such a model makes faces do what their owners never did. Animate only people who agreed to it, and say that it was made.
+"""
+
+
+def trained_card(system: str, size: int, workdir: Path) -> str:
+    """The text of a MODEL_CARD.md for a model of one's own training, from the `run.json` of its workdir."""
+    file = workdir / "run.json"
+    run = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return f"""# {system} at {size} px, trained with thf_jax
+
+| | |
+| --- | --- |
+| System | {system} |
+| Size | {size} x {size} pixels |
+| Command | `python -m experiments.train {" ".join(run.get("arguments", ["unknown"]))}` |
+| Source revision | {run.get("revision") or "unknown"} |
+| Seed | {run.get("seed", "unknown")} |
+| Data, and what they allow | to be told by whoever trained it |
 
 Such a model makes faces do what their owners never did. Animate only people who agreed to it, and say that it was made.
 """

@@ -1,4 +1,4 @@
-"""Every loss term of the family. Each returns one float32 number: a mean over everything, unless its docstring says otherwise."""
+"""Every loss term of the family. Each gives one float32 number, a mean over everything unless its docstring says else."""
 
 from collections.abc import Callable, Sequence
 
@@ -87,7 +87,10 @@ def adversarial_discriminator(real: Float[Array, "b h w 1"], fake: Float[Array, 
 
 
 def feature_matching(real: Sequence[Array], fake: Sequence[Array]) -> Scalar:
-    """The mean absolute difference of the discriminator's features, summed over its blocks. No gradient flows into `real`."""
+    """The mean absolute difference of the discriminator's features, summed over its blocks.
+
+    No gradient flows into `real`.
+    """
     return sum(
         (reconstruction(jax.lax.stop_gradient(ours), theirs) for ours, theirs in zip(real, fake, strict=True)),
         start=jnp.zeros((), jnp.float32),

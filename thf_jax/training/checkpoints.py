@@ -19,10 +19,10 @@ from thf_jax.training.state import TrainState
 FOLDER = "checkpoints"
 
 
-def open_checkpoints(workdir: Path, *, keep: int | None) -> ocp.CheckpointManager:
-    """The checkpoints of a run, the newest `keep` of which stay (None: all)."""
+def open_checkpoints(workdir: Path, *, keep: int | None = None, create: bool = False) -> ocp.CheckpointManager:
+    """The checkpoints of a run, the newest `keep` of which stay (None: all). `create` makes the folder for them."""
     logging.getLogger("absl").setLevel(logging.ERROR)
-    options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
+    options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=create)
     return ocp.CheckpointManager(workdir.absolute() / FOLDER, options=options)
 
 
@@ -35,7 +35,7 @@ def save(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> Non
 
 
 def restore(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> TrainState:
-    """The newest complete checkpoint, on the devices of `state`; the iterator is set to where it stood. `state` where none is.
+    """The newest complete checkpoint, on the devices of `state`, the iterator set to where it stood; `state` if none is.
 
     Raises:
         InputError: checkpoints are there, and none of them fits this run.
@@ -68,7 +68,7 @@ def restore_animator(workdir: Path) -> Animator:
     if not config_file.is_file():
         raise InputError(f"{workdir} is not the workdir of a training run: it has no config.json")
     config = json.loads(config_file.read_text())
-    manager = open_checkpoints(workdir, keep=None)
+    manager = open_checkpoints(workdir)
     step = manager.latest_step()
     if step is None:
         raise InputError(f"the training run {workdir} has no complete checkpoint yet")

@@ -5,16 +5,17 @@ from __future__ import annotations
 import collections
 import functools
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 from jax.sharding import Mesh
-from ml_collections import ConfigDict
 
 from data_pipelines.loader import pair_batches
 from thf_jax.errors import InputError
 from thf_jax.training import checkpoints, parallel
+from thf_jax.training.config import Config
 from thf_jax.training.progress import Progress
 from thf_jax.training.recipe import build_recipe, initial_state, perceptual_variables
 from thf_jax.training.samples import sample_picture
@@ -22,7 +23,7 @@ from thf_jax.training.state import TrainState, count_parameters
 from thf_jax.training.step import train_step
 
 
-def train(config: ConfigDict, workdir: Path, dataset: Any, *, devices: list[jax.Device] | None = None) -> TrainState:
+def train(config: Config, workdir: Path, dataset: Any, *, devices: Sequence[Any] | None = None) -> TrainState:
     """The state after the last step of this config's run; a run that was stopped goes on from its newest checkpoint.
 
     Writes checkpoints, TensorBoard files and sample pictures into `workdir`.
@@ -45,7 +46,7 @@ def train(config: ConfigDict, workdir: Path, dataset: Any, *, devices: list[jax.
     step_function = jax.jit(functools.partial(train_step, recipe), donate_argnums=0)
     progress = Progress(workdir, every=config.train.log_every, images_per_step=config.train.batch_size, steps=steps)
     pending = collections.deque()
-    with checkpoints.open_checkpoints(workdir, keep=config.train.keep) as manager:
+    with checkpoints.open_checkpoints(workdir, keep=config.train.keep, create=True) as manager:
         state = checkpoints.restore(manager, state, batches)
         _describe(state, steps, mesh)
         for number in range(int(state.step) + 1, steps + 1):
@@ -68,7 +69,7 @@ def train(config: ConfigDict, workdir: Path, dataset: Any, *, devices: list[jax.
     return state
 
 
-def total_steps(config: ConfigDict, dataset: Any) -> int:
+def total_steps(config: Config, dataset: Any) -> int:
     """The length of the run: `train.steps`, or as many as `train.epochs` epochs of this split have."""
     if config.train.steps > 0:
         return config.train.steps
@@ -76,11 +77,11 @@ def total_steps(config: ConfigDict, dataset: Any) -> int:
     return max(1, math.floor(items * config.data.repeats / config.train.batch_size * config.train.epochs))
 
 
-def _batches(config: ConfigDict, dataset: Any, mesh: Mesh) -> Any:
+def _batches(config: Config, dataset: Any, mesh: Mesh) -> Any:
     if dataset.size != config.size:
         raise InputError(
-            f"the data's frames are {dataset.size} px wide and config.size is {config.size}: build the data at {config.size}, "
-            f"or give --config.size={dataset.size}"
+            f"the data's frames are {dataset.size} px wide and config.size is {config.size}: "
+            f"build the data at {config.size}, or give --config.size={dataset.size}"
         )
     return pair_batches(
         dataset,

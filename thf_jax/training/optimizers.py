@@ -5,17 +5,17 @@ from typing import Any
 
 import jax
 import optax
-from ml_collections import ConfigDict
 
 from thf_jax.errors import InputError, nearest
+from thf_jax.training.config import Config
 
 
-def learning_rate(config: ConfigDict, steps: int) -> optax.Schedule:
+def learning_rate(config: Config, steps: int) -> optax.Schedule:
     """The learning rate by step.
 
     Args:
-        config: `learning_rate`; `schedule`: `step` multiplies it by `decay` at each fraction `decay_at` of the run (the published
-            recipes: by 0.1 at 0.6 and 0.9), `cosine` falls to 0; `warmup` steps rise linearly from 0.
+        config: `learning_rate`; `schedule`: `step` multiplies it by `decay` at each fraction `decay_at` of the run (the
+            published recipes: by 0.1 at 0.6 and 0.9), `cosine` falls to 0; `warmup` steps rise linearly from 0.
         steps: of the whole run.
 
     Raises:
@@ -28,14 +28,16 @@ def learning_rate(config: ConfigDict, steps: int) -> optax.Schedule:
         schedule = optax.cosine_decay_schedule(config.learning_rate, max(1, steps - config.warmup))
     else:
         known = ("step", "cosine")
-        raise InputError(f"there is no learning rate schedule named {config.schedule!r}{nearest(config.schedule, known)}")
+        raise InputError(
+            f"there is no learning rate schedule named {config.schedule!r}{nearest(config.schedule, known)}"
+        )
     if not config.warmup:
         return schedule
     rise = optax.linear_schedule(0.0, config.learning_rate, config.warmup)
     return optax.join_schedules([rise, schedule], [config.warmup])
 
 
-def adam(config: ConfigDict, steps: int, multipliers: Mapping[str, float] | None = None) -> optax.GradientTransformation:
+def adam(config: Config, steps: int, multipliers: Mapping[str, float] | None = None) -> optax.GradientTransformation:
     """Adam with this schedule.
 
     Args:

@@ -1,9 +1,10 @@
 """Data parallelism: one mesh over every device, the batch split along it, everything else on each device.
 
-`jax.jit` with these shardings is what `pmap` became: one program, in which means over the batch are means over the global batch.
+`jax.jit` with these shardings is what `pmap` became: one program, in which a mean over the batch is a mean over the
+global batch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from thf_jax.errors import InputError
 
 
-def data_mesh(devices: list[jax.Device] | None = None) -> Mesh:
+def data_mesh(devices: Sequence[Any] | None = None) -> Mesh:
     """A mesh with the one axis `data` over these devices, or over all that there are."""
     devices = jax.devices() if devices is None else devices
     return jax.make_mesh((len(devices),), ("data",), axis_types=(AxisType.Auto,), devices=devices)
@@ -38,7 +39,8 @@ def local_batch_size(batch_size: int, mesh: Mesh) -> int:
     if batch_size % mesh.size:
         nearest = max(1, round(batch_size / mesh.size)) * mesh.size
         raise InputError(
-            f"a batch of {batch_size} does not divide evenly among {mesh.size} devices; the nearest that does is {nearest}"
+            f"a batch of {batch_size} does not divide evenly among {mesh.size} devices; "
+            f"the nearest that does is {nearest}"
         )
     return batch_size // mesh.size * len(mesh.local_devices)
 

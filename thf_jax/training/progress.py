@@ -15,7 +15,6 @@ from tensorboardX import SummaryWriter
 
 from thf_jax.errors import InputError
 
-
 Batch = TypeVar("Batch")
 
 

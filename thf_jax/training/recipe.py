@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from ml_collections import ConfigDict
 
 from data_pipelines.augment import color_jitter
 from thf_jax.errors import InputError
@@ -15,6 +14,7 @@ from thf_jax.interop.vgg19 import load_vgg19
 from thf_jax.models import build
 from thf_jax.nn.discriminator import PatchDiscriminator
 from thf_jax.nn.vgg import VGG19
+from thf_jax.training.config import Config
 from thf_jax.training.optimizers import adam
 from thf_jax.training.state import TrainState, create_network, start
 from thf_jax.training.step import Recipe
@@ -22,7 +22,7 @@ from thf_jax.training.step import Recipe
 ADVERSARIAL_TERMS = ("adversarial", "feature_matching")
 
 
-def build_recipe(config: ConfigDict, steps: int) -> Recipe:
+def build_recipe(config: Config, steps: int) -> Recipe:
     """The recipe of this config for a run of so many steps."""
     adversarial = config.loss.adversarial != 0
     weights = dict(config.loss)
@@ -51,7 +51,7 @@ def build_recipe(config: ConfigDict, steps: int) -> Recipe:
     )
 
 
-def initial_state(config: ConfigDict, recipe: Recipe, key: jax.Array) -> TrainState:
+def initial_state(config: Config, recipe: Recipe, key: jax.Array) -> TrainState:
     """The state before the first step, random by `key`."""
     animator_key, discriminator_key = jax.random.split(key)
     picture = jnp.zeros((1, config.size, config.size, 3))
@@ -67,7 +67,7 @@ def initial_state(config: ConfigDict, recipe: Recipe, key: jax.Array) -> TrainSt
     )
 
 
-def perceptual_variables(config: ConfigDict, recipe: Recipe) -> Any:
+def perceptual_variables(config: Config, recipe: Recipe) -> Any:
     """VGG19's variables: torchvision's from the path in the config, or random where the config says `random` by name.
 
     Raises:
@@ -80,7 +80,7 @@ def perceptual_variables(config: ConfigDict, recipe: Recipe) -> Any:
         return recipe.perceptual.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
     if not weights:
         raise InputError(
-            "the perceptual loss needs VGG19's weights: give --config.perceptual.weights the path of torchvision's vgg19 file, "
-            "or 'random' for random ones, or set --config.loss.perceptual=0"
+            "the perceptual loss needs VGG19's weights: give --config.perceptual.weights the path of torchvision's "
+            "vgg19 file, or 'random' for random ones, or set --config.loss.perceptual=0"
         )
     return load_vgg19(Path(weights))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from thf_jax.ops.sampling import resize_map
-from thf_jax.training.step import Recipe
 from thf_jax.training.progress import tile
+from thf_jax.training.step import Recipe
 from thf_jax.types import Keypoints, Rendering
 
 COLOURS = np.array([[230, 60, 60], [60, 200, 80], [70, 110, 240], [240, 200, 40], [200, 80, 220], [60, 210, 220]]) / 255
@@ -29,36 +32,32 @@ def draw_keypoints(image: Float[np.ndarray, "h w 3"], position: Float[np.ndarray
 
 def sample_picture(recipe: Recipe, variables: Any, batch: dict[str, Array], *, rows: int = 4) -> np.ndarray:
     """A uint8 picture, a row an example: source, driving, both with keypoints, warped source, visibility, result."""
-    few = {name: np.asarray(images[:rows], np.float32) / 255 for name, images in batch.items()}
-    source, driving, rendering = _look(recipe, variables, few["source"], few["driving"])
-    lines = []
-    for index in range(len(few["source"])):
-        one = jax.tree.map(lambda x, i=index: np.asarray(x[i]), (source, driving, rendering))
-        lines.append(_row(few["source"][index], few["driving"][index], *one))
-    return tile(lines)
+    source, driving = (np.asarray(batch[name][:rows], np.float32) / 255 for name in ("source", "driving"))
+    seen = jax.device_get(_look(recipe.module, variables, source, driving))
+    examples = (jax.tree.map(operator.itemgetter(index), seen) for index in range(len(source)))
+    return tile([_row(*triple) for triple in zip(source, driving, examples, strict=True)])
 
 
-def _look(recipe: Recipe, variables: Any, source: Array, driving: Array) -> tuple[Keypoints, Keypoints, Rendering]:
-    def verbs(variables: Any, source: Array, driving: Array) -> tuple[Keypoints, Keypoints, Rendering]:
-        encoded = recipe.module.apply(variables, source, method="encode")
-        motion = recipe.module.apply(variables, driving, method="motion")
-        return encoded.motion, motion, recipe.module.apply(variables, encoded, motion, method="render")
-
-    return jax.jit(verbs)(variables, source, driving)
-
-
-def _row(source: Any, driving: Any, at: Keypoints, to: Keypoints, rendering: Rendering) -> list[np.ndarray]:
+@functools.partial(jax.jit, static_argnums=0)
+def _look(module: Any, variables: Any, source: Any, driving: Any) -> tuple[Keypoints, Keypoints, Rendering, Array]:
+    encoded = module.apply(variables, source, method="encode")
+    motion = module.apply(variables, driving, method="motion")
+    rendering = module.apply(variables, encoded, motion, method="render")
     visibility = rendering.warp.visibility
     if visibility is None:
-        visible = np.ones_like(source)
-    else:
-        visible = np.repeat(np.asarray(resize_map(jax.numpy.asarray(visibility), source.shape[:2])), 3, axis=-1)
+        visibility = jnp.ones_like(rendering.image)
+    visibility = jax.vmap(lambda one: resize_map(one, source.shape[1:3]))(visibility)
+    return encoded.motion, motion, rendering, jnp.broadcast_to(visibility, rendering.image.shape)
+
+
+def _row(source: np.ndarray, driving: np.ndarray, seen: tuple[Any, Any, Any, Any]) -> list[np.ndarray]:
+    at, to, rendering, visibility = seen
     return [
         source,
         driving,
         draw_keypoints(source, at.position),
         draw_keypoints(driving, to.position),
         rendering.warp.deformed,
-        visible,
+        visibility,
         rendering.image,
     ]

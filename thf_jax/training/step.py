@@ -100,26 +100,31 @@ def train_step(
     animator = apply_gradients(state.animator, gradients, statistics, recipe.optimizer)
     discriminator = state.discriminator
     if discriminator is not None:
-        discriminator = discriminator.replace(statistics=judge_statistics)
+        discriminator = dataclasses.replace(discriminator, statistics=judge_statistics)
         discriminator, named["discriminator"] = _discriminator_step(recipe, discriminator, seen)
     return TrainState(state.step + 1, animator, discriminator), {"loss": total, **named}
 
 
 def generator_terms(recipe: Recipe, seen: Seen, perceptual: Any) -> dict[str, Callable[[], Float[Array, ""]]]:
     """The terms that train the networks other than the discriminator, each computed when it is called."""
-    image, target = seen.rendering.image, seen.target
+    image, target, driving = seen.rendering.image, seen.target, seen.driving
+    # What is None here belongs to terms whose weight is 0, which nobody calls.
+    deformed: Any = (seen.deformation, seen.transformed)
+    fake: Any = seen.fake
+    real: Any = seen.real
+    network: Any = recipe.perceptual
 
     def features(pictures: Array) -> Sequence[Array]:
-        return recipe.perceptual.apply(perceptual, pictures)  # pyright: ignore
+        return network.apply(perceptual, pictures)
 
     return {
         "reconstruction": lambda: terms.reconstruction(image, target),
         "perceptual": lambda: terms.perceptual(features, image, target, scales=recipe.scales),
-        "equivariance_position": lambda: terms.equivariance_position(seen.driving, seen.deformation, seen.transformed),
-        "equivariance_jacobian": lambda: terms.equivariance_jacobian(seen.driving, seen.deformation, seen.transformed),
-        "keypoint_prior": lambda: terms.keypoint_prior(seen.driving),
-        "adversarial": lambda: terms.adversarial_generator(seen.fake.scores),
-        "feature_matching": lambda: terms.feature_matching(seen.real.features, seen.fake.features),
+        "equivariance_position": lambda: terms.equivariance_position(driving, *deformed),
+        "equivariance_jacobian": lambda: terms.equivariance_jacobian(driving, *deformed),
+        "keypoint_prior": lambda: terms.keypoint_prior(driving),
+        "adversarial": lambda: terms.adversarial_generator(fake.scores),
+        "feature_matching": lambda: terms.feature_matching(real.features, fake.features),
     }
 
 
@@ -143,9 +148,13 @@ def _deform(recipe: Recipe, key: PRNGKeyArray, images: Array) -> tuple[Deformati
 
 
 def _look(
-    recipe: Recipe, state: TrainState, params: Any, images: Mapping[str, Array], deformed: tuple[Deformation, Array] | None
+    recipe: Recipe,
+    state: TrainState,
+    params: Any,
+    images: Mapping[str, Array],
+    deformed: tuple[Deformation, Array] | None,
 ) -> tuple[Seen, Any, Any]:
-    """The networks in training mode on a batch, with the new statistics of the animator's and the discriminator's networks."""
+    """The networks in training mode on a batch, and the new statistics of the animator and of the discriminator."""
 
     def verbs(module: Any) -> tuple[Rendering, Keypoints, Keypoints | None]:
         encoded = module.encode(images["source"], train=True)
