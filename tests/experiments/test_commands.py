@@ -1,0 +1,87 @@
+"""The commands as a user types them, from training on drawn heads to a table of scores."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def python_m(*words):
+    return subprocess.run(
+        [sys.executable, "-m", *map(str, words)], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    """A run of two steps."""
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    done = python_m(
+        "experiments.train", "--config", "configs/fomm.py:debug", "--workdir", folder, "--config.train.steps=2"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "step 2/2" in done.stdout
+    assert "images/s" in done.stdout
+    return folder
+
+
+def test_training_leaves_what_it_was_made_with(workdir):
+    run = json.loads((workdir / "run.json").read_text())
+    assert "--config.train.steps=2" in run["arguments"]
+    assert json.loads((workdir / "config.json").read_text())["train"]["steps"] == 2
+
+
+def test_a_run_evaluates_to_a_table_and_a_file(workdir, tmp_path):
+    output = tmp_path / "results.json"
+    done = python_m(
+        "experiments.evaluate",
+        "--model",
+        workdir,
+        "--data",
+        "moving_heads",
+        "--split",
+        "eval",
+        "--every",
+        8,
+        "--output",
+        output,
+    )
+    assert done.returncode == 0, done.stderr
+    results = json.loads(output.read_text())
+    assert results["summary"]["clips"] == len(results["clips"]) > 0
+    assert f"of {len(results['clips'])} clips" in done.stdout
+    assert results["summary"]["copying"]["l1"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--config", "configs/fomm.py:debug"], "--workdir"),
+        (["--config", "configs/fomm.py:debgu", "--workdir", "x"], "nearest is 'debug'"),
+        (["--config", "configs/fom.py", "--workdir", "x"], "no configuration file"),
+        (["--config", "configs/fomm.py:debug", "--workdir", "x", "--config.train.batchsize=3"], "batch_size"),
+        (
+            ["--config", "configs/fomm.py:debug", "--workdir", "x", "--config.data.location=nowhere"],
+            "no folder nowhere",
+        ),
+    ],
+)
+def test_wrong_options_are_one_sentence_and_status_2(words, sentence):
+    done = python_m("experiments.train", *words)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (ROOT / "x").exists()
+
+
+def test_evaluating_what_is_not_there_is_one_sentence_and_status_2(tmp_path):
+    done = python_m(
+        "experiments.evaluate", "--model", tmp_path / "none", "--data", tmp_path, "--output", tmp_path / "r.json"
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "r.json").exists()
