@@ -83,7 +83,7 @@ def open_dataset(
     Raises:
         InputError: there is no dataset, more than one, no such split, or `size` is not that of a built dataset.
     """
-    if str(location) == DRAWN and not (Path(data_dir or ".") / DRAWN).is_dir():
+    if str(location) == DRAWN and not (Path(data_dir or ".").expanduser() / DRAWN).is_dir():
         return on_the_fly(split, size=64 if size is None else size)
     folder = _locate(location, data_dir)
     built = [] if (folder / split).is_dir() else _built_under(folder)

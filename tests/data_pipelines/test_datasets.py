@@ -6,9 +6,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from data_pipelines.datasets import RecordDataset, open_dataset
+from data_pipelines.datasets import Dataset, RecordDataset, open_dataset
 from data_pipelines.errors import InputError
 from data_pipelines.images import resize
+from data_pipelines.moving_heads.clips import clip_frames
 from data_pipelines.records import ClipEntry, encode_frame
 
 
@@ -106,3 +107,44 @@ def test_dataset_without_index_is_refused(built, tmp_path):
     (copy / "metadata.json").unlink()
     with pytest.raises(InputError, match="has no index of clips"):
         open_dataset(copy, "train")
+
+
+def test_drawn_heads_need_no_build(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    dataset = open_dataset("moving_heads", "train", size=16)
+    assert isinstance(dataset, Dataset) and dataset.size == 16
+    assert [(clip.start, clip.length, clip.rate) for clip in dataset.clips[:2]] == [(0, 16, 25), (16, 16, 25)]
+    assert dataset.clips[0].identity == dataset.clips[1].identity != dataset.clips[2].identity
+    wanted = clip_frames(0, 1, size=16, length=16)
+    np.testing.assert_array_equal(dataset.frame(16 + 3), wanted[3])
+    np.testing.assert_array_equal(next(dataset.frames(dataset.clips[1])), wanted[0])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_drawn_frame_is_drawn_once_and_safe_from_its_readers():
+    dataset = open_dataset("moving_heads", "eval", size=16)
+    frame = dataset.frame(0)
+    assert dataset.frame(0) is frame
+    with pytest.raises(ValueError, match="read-only"):
+        frame[:] = 0
+
+
+def test_drawn_splits_share_nobody():
+    train, evaluation = (open_dataset("moving_heads", split) for split in ("train", "eval"))
+    assert train.size == evaluation.size == 64
+    assert not {clip.identity for clip in train.clips} & {clip.identity for clip in evaluation.clips}
+
+
+def test_wrong_wishes_for_drawn_heads_are_refused():
+    with pytest.raises(InputError, match="no split evl: it has train, eval; did you mean eval"):
+        open_dataset("moving_heads", "evl")
+    with pytest.raises(InputError, match="a picture of 4 x 4 cannot show a head"):
+        open_dataset("moving_heads", "train", size=4)
+
+
+@pytest.mark.parametrize("data_dir", ["{home}", "~"])
+def test_heads_are_not_drawn_where_they_are_built(built, tmp_path, monkeypatch, data_dir):
+    shutil.copytree(built / "voxceleb" / "64", tmp_path / "moving_heads" / "64")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    dataset = open_dataset("moving_heads", "eval", data_dir=data_dir.format(home=tmp_path))
+    assert isinstance(dataset, RecordDataset) and dataset.clips[0].name == "fred"
