@@ -5,7 +5,7 @@ from __future__ import annotations
 from flax import struct
 from jaxtyping import Array, Float
 
-from thf_jax.ops.linalg2 import inverse
+from thf_jax.ops.linalg2 import inverse, product
 
 
 @struct.dataclass
@@ -26,7 +26,7 @@ class Keypoints:
         position = onto.position + scale * (self.position - initial.position)
         if self.jacobian is None or initial.jacobian is None or onto.jacobian is None:
             return Keypoints(position)
-        return Keypoints(position, self.jacobian @ inverse(initial.jacobian) @ onto.jacobian)
+        return Keypoints(position, product(product(self.jacobian, inverse(initial.jacobian)), onto.jacobian))
 
 
 @struct.dataclass

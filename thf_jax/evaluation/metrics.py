@@ -19,7 +19,7 @@ def psnr(image: Float[Array, "h w 3"], target: Float[Array, "h w 3"]) -> Float[A
 
 
 def ssim(image: Float[Array, "h w 3"], target: Float[Array, "h w 3"]) -> Float[Array, ""]:
-    """The mean structural similarity: 11 x 11 Gaussian window of deviation 1.5, the channels averaged (Wang et al. 2004)."""
+    """The mean structural similarity (Wang et al. 2004): 11 x 11 Gaussian window of deviation 1.5, mean channel."""
     return jnp.asarray(dm_pix.ssim(image, target, max_val=1.0))
 
 

@@ -1,4 +1,4 @@
-"""Every loss term of the family. Each gives one float32 number, a mean over everything unless its docstring says else."""
+"""Every loss term of the family: one float32 number each, a mean over everything unless its docstring says else."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from thf_jax.ops.filtering import pyramid
-from thf_jax.ops.linalg2 import inverse
+from thf_jax.ops.linalg2 import inverse, product
 from thf_jax.ops.splines import Deformation, deform_points, deformation_jacobian
 from thf_jax.types import Keypoints
 
@@ -28,7 +28,7 @@ def perceptual(
 ) -> Scalar:
     """The mean absolute difference of features, *summed* over the scales of a pyramid and the layers of the network.
 
-    (FOMM, equation 8; Johnson et al. 2016.) No gradient flows into the target.
+    (FOMM, section 3.3; Johnson et al. 2016.) No gradient flows into the target.
 
     Args:
         features: images [b h w 3] in [0, 1] -> a list of feature maps, for instance VGG19's.
@@ -43,7 +43,7 @@ def perceptual(
 
 
 def equivariance_position(driving: Keypoints, deformation: Deformation, transformed: Keypoints) -> Scalar:
-    """|p - T(p')|: keypoints of a frame, against those of the frame deformed by T, mapped back (FOMM, equation 9).
+    """|p - T(p')|: keypoints of a frame, against those of the frame deformed by T, mapped back (FOMM, section 3.3).
 
     Args:
         driving, deformation, transformed: each with a leading batch axis, one deformation an example.
@@ -53,12 +53,12 @@ def equivariance_position(driving: Keypoints, deformation: Deformation, transfor
 
 
 def equivariance_jacobian(driving: Keypoints, deformation: Deformation, transformed: Keypoints) -> Scalar:
-    """|1 - J^-1 (dT/dp)(p') J'|: the same for Jacobians (FOMM, equation 11). Zero where keypoints have no Jacobian."""
+    """|1 - J^-1 (dT/dp)(p') J'|: the same for Jacobians (FOMM, section 3.3). Zero where keypoints have no Jacobian."""
     if driving.jacobian is None or transformed.jacobian is None:
         return jnp.zeros((), jnp.float32)
     outer = jax.vmap(deformation_jacobian)(deformation, transformed.position)
-    product = inverse(driving.jacobian) @ (outer @ transformed.jacobian)
-    return reconstruction(product, jnp.broadcast_to(jnp.eye(2, dtype=product.dtype), product.shape))
+    change = product(inverse(driving.jacobian), product(outer, transformed.jacobian))
+    return reconstruction(change, jnp.broadcast_to(jnp.eye(2, dtype=change.dtype), change.shape))
 
 
 def keypoint_prior(driving: Keypoints, *, least_square: float = 0.1) -> Scalar:

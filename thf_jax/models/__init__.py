@@ -1,7 +1,7 @@
 """The systems by name. Every system is a linen module with three methods: `encode`, `motion` and `render`.
 
-Settings are a nested dict, one entry a part of the system: `{"detector": {"count": 10, ...}, ...}`. The defaults of the parts'
-fields are the published VoxCeleb configuration.
+Settings are a nested dict, one entry a part of the system: `{"detector": {"count": 10, ...}, ...}`. The defaults of
+the parts' fields are the published VoxCeleb configuration.
 """
 
 import copy

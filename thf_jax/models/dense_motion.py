@@ -15,7 +15,7 @@ from thf_jax.types import Keypoints, Warp
 
 
 class DenseMotion(nn.Module):
-    """The warp that carries a source image to the pose of the driving keypoints (FOMM, section 3.2).
+    """The warp that carries a source image to the pose of the driving keypoints (FOMM, section 3.1).
 
     Args:
         width, depth, most: of the hourglass.

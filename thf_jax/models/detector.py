@@ -26,7 +26,8 @@ class KeypointDetector(nn.Module):
         scale: the frame is down-sampled by it first.
         temperature: of the softmax over each heat-map.
         jacobians: `each` (one map a keypoint), `shared` (one for all) or None (zeroth order, no Jacobian at all).
-        padding: of the 7 x 7 heads. With 0 the heat-map is 6 pixels smaller than the features, and spans [-1, 1] all the same.
+        padding: of the 7 x 7 heads. With 0 the heat-map is 6 pixels smaller than the features, and spans [-1, 1] all
+            the same.
 
     Raises:
         InputError: `jacobians` is something else.

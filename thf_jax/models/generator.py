@@ -1,7 +1,6 @@
 """The generator: features of the source, warped, dimmed where the source is of no use, and painted anew."""
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
@@ -11,14 +10,15 @@ from thf_jax.types import Rendering, Warp
 
 
 class Generator(nn.Module):
-    """An image [b h w 3] from the source's features and a warp (FOMM, section 3.3; with `skips` MRAA's generator).
+    """An image [b h w 3] from the source's features and a warp (FOMM, section 3.2; with `skips` MRAA's generator).
 
     Args:
         width, most: block i of the encoder has min(most, width * 2^(i+1)) channels.
         down_blocks: how often the features are halved; they are warped at the smallest size.
         residual_blocks: at the smallest size.
-        skips: whether warped source features of every size, and the warped source image at the end, are blended in by visibility
-            (Siarohin et al. 2021). Without it only the smallest features are warped.
+        skips: whether warped source features of every size, and the warped source image at the end, are blended in by
+            visibility (Siarohin et al. 2021). Without it only the smallest features are warped. Where the warp has no
+            visibility, all of it counts as visible and nothing that is painted remains.
         align_corners: how `ops.sampling.sample` reads the grid.
     """
 

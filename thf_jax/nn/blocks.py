@@ -5,6 +5,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from thf_jax.errors import InputError
+
 torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 """PyTorch's default for kernels, U(+-1/sqrt(fan_in)): the published recipes start from it."""
 
@@ -22,9 +24,18 @@ SMALL_MAP = 16
 def convolve(
     x: Float[Array, "b h w c"], kernel: Float[Array, "n m c features"], *, padding: int = 0
 ) -> Float[Array, "b y x features"]:
-    """The cross-correlation that deep learning calls convolution, stride 1, with `padding` zeros on each side."""
+    """The cross-correlation that deep learning calls convolution, stride 1, with `padding` zeros on each side.
+
+    Raises:
+        InputError: nothing would be left of the map.
+    """
     kernel = kernel.astype(x.dtype)
     rows, columns = (size + 2 * padding - span + 1 for size, span in zip(x.shape[1:3], kernel.shape[:2], strict=True))
+    if rows < 1 or columns < 1:
+        raise InputError(
+            f"a map of {x.shape[1]} x {x.shape[2]} is too small for a {kernel.shape[0]} x {kernel.shape[1]} "
+            f"convolution with a padding of {padding}; take a larger image or scale, more padding or a smaller depth"
+        )
     if rows * columns <= SMALL_MAP:
         x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
         taps = [x[:, i : i + rows, j : j + columns] for i in range(kernel.shape[0]) for j in range(kernel.shape[1])]
@@ -38,13 +49,15 @@ def convolve_doubled(
 ) -> Float[Array, "b 2*h 2*w features"]:
     """`convolve(double(x), kernel, padding=1)` at 4/9 of its work.
 
-    Each of the four pixels that come from one pixel sees only a 2 x 2 square of x, through sums of the kernel's entries. One
-    convolution computes all four; they are then laid out side by side.
+    Each of the four pixels that come from one pixel sees only a 2 x 2 square of x, through sums of the kernel's
+    entries. One convolution computes all four; they are then laid out side by side.
     """
     first, middle, last = kernel[0], kernel[1], kernel[2]
     by_row = [jnp.stack([first, middle + last]), jnp.stack([first + middle, last])]
     phases = [
-        jnp.stack([rows[:, 0], rows[:, 1] + rows[:, 2]], 1) if column == 0 else jnp.stack([rows[:, 0] + rows[:, 1], rows[:, 2]], 1)
+        jnp.stack([rows[:, 0], rows[:, 1] + rows[:, 2]], 1)
+        if column == 0
+        else jnp.stack([rows[:, 0] + rows[:, 1], rows[:, 2]], 1)
         for rows in by_row
         for column in (0, 1)
     ]
@@ -85,9 +98,9 @@ class Conv(nn.Module):
 class BatchNorm(nn.Module):
     """The batch's own statistics in training, running ones otherwise; PyTorch's rule for the running variance.
 
-    PyTorch normalises with the biased variance but averages the unbiased one, n / (n - 1), which Flax's own layer does not do.
-    Under `jit` with a sharded batch the statistics are those of the global batch; under `pmap` or `shard_map` name the axis.
-    Statistics are computed in float32 whatever the activations are.
+    PyTorch normalises with the biased variance but averages the unbiased one, n / (n - 1), which Flax's own layer does
+    not do. Under `jit` with a sharded batch the statistics are those of the global batch; under `pmap` or `shard_map`
+    name the axis. Statistics are computed in float32 whatever the activations are.
     """
 
     momentum: float = 0.9
@@ -188,5 +201,3 @@ class ResidualBlock(nn.Module):
 def widths(first: int, most: int, count: int) -> list[int]:
     """The widths of a stack of `count` down-sampling blocks: first * 2, first * 4, ..., none above `most`."""
     return [min(most, first * 2 ** (index + 1)) for index in range(count)]
-
-

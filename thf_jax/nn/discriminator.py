@@ -15,9 +15,9 @@ def _unit(vector: Array, epsilon: float = 1e-12) -> Array:
 class SpectralConv(nn.Module):
     """A convolution, its kernel divided by its largest singular value where `normalize` is on (Miyato et al. 2018).
 
-    The singular value is followed by one power iteration a training pass, whose vectors `u` and `v` live in the collection
-    `spectral`; evaluation uses them as they stand. The kernel is read as a matrix of [outputs, inputs * size * size], inputs
-    varying slowest, as PyTorch stores it.
+    The singular value is followed by one power iteration a training pass, whose vectors `u` and `v` live in the
+    collection `spectral`; evaluation uses them as they stand. The kernel is read as a matrix of
+    [outputs, inputs * size * size], inputs varying slowest, as PyTorch stores it.
     """
 
     features: int
@@ -53,8 +53,8 @@ class SpectralConv(nn.Module):
 class PatchDiscriminator(nn.Module):
     """Scores [b y x 1] and the list of features after each block.
 
-    Each block is a 4 x 4 convolution without padding, instance norm (not in the first), leaky ReLU and 2 x 2 average pooling
-    (not in the last). Where heat-maps of keypoints are given, the score depends on the pose as well.
+    Each block is a 4 x 4 convolution without padding, instance norm (not in the first), leaky ReLU and 2 x 2 average
+    pooling (not in the last). Where heat-maps of keypoints are given, the score depends on the pose as well.
     """
 
     width: int = 32

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from thf_jax.errors import InputError
 from thf_jax.nn.blocks import DownBlock, UpBlock, widths
 
 
@@ -14,6 +15,9 @@ class Hourglass(nn.Module):
         width: channels of the last decoder block; block i of the encoder has min(most, width * 2^(i+1)).
         depth: how often the map is halved; h and w must be divisible by 2^depth.
         most: the upper bound of every width.
+
+    Raises:
+        InputError: the map cannot be halved so often.
     """
 
     width: int
@@ -22,6 +26,12 @@ class Hourglass(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w n"]:
+        h, w = x.shape[1:3]
+        if h % 2**self.depth or w % 2**self.depth:
+            raise InputError(
+                f"an hourglass of depth {self.depth} halves its map {self.depth} times: the sides must be multiples of "
+                f"{2**self.depth}, not {h} x {w}; take another size of image, a larger scale or a smaller depth"
+            )
         encoder = widths(self.width, self.most, self.depth)
         skips = [x]
         for index, features in enumerate(encoder):

@@ -4,6 +4,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from thf_jax.errors import InputError
+
 STAGES = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512,))
 """Convolutions up to relu5_1; between two stages stands a 2 x 2 maximum. The tap is the first ReLU of each stage."""
 
@@ -12,7 +14,7 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
 def max_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h//2 w//2 c"]:
-    """The largest of each 2 x 2 square; by slices, whose gradient is several times faster than that of a window on a CPU."""
+    """The largest of each 2 x 2 square; by slices, whose gradient is several times faster than a window's on a CPU."""
     x = x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2]
     rows = jnp.maximum(x[:, ::2], x[:, 1::2])
     return jnp.maximum(rows[:, :, ::2], rows[:, :, 1::2])
@@ -22,12 +24,22 @@ class VGG19(nn.Module):
     """Features after relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1 of images in [0, 1]; the first `taps` of them.
 
     Convolutions are named conv0, conv1, ... in order, as `thf_jax.interop.vgg19` fills them from torchvision's file.
+
+    Raises:
+        InputError: there are no such taps, or the image is too small for the last of them.
     """
 
     taps: int = 5
 
     @nn.compact
     def __call__(self, image: Float[Array, "b h w 3"]) -> list[Float[Array, "b _h _w _c"]]:
+        if not 1 <= self.taps <= len(STAGES):
+            raise InputError(f"VGG19 has 1 to {len(STAGES)} taps, not {self.taps}")
+        if min(image.shape[1:3]) < 2 ** (self.taps - 1):
+            raise InputError(
+                f"{self.taps} taps of VGG19 need images of at least {2 ** (self.taps - 1)} pixels, not "
+                f"{image.shape[1]} x {image.shape[2]}; take fewer taps or leave out the smallest scales"
+            )
         x = (image - jnp.array(IMAGENET_MEAN, image.dtype)) / jnp.array(IMAGENET_DEVIATION, image.dtype)
         features, count = [], 0
         for stage, channels in enumerate(STAGES[: self.taps]):

@@ -46,7 +46,7 @@ def downsample(image: Float[Array, "h w c"], scale: float, *, sigma: float | Non
     def pass_along(values: Array, axis: int) -> Array:
         size = values.shape[axis]
         kept = jnp.arange(0, size, step)
-        # A band matrix: on a CPU one small product is faster than a convolution of a few channels, on an accelerator too.
+        # A band matrix: one small product is faster than a convolution of a few channels, on accelerators too.
         offsets = jnp.arange(size)[None, :] - kept[:, None] + reach
         inside = (offsets >= 0) & (offsets < len(kernel))
         band = jnp.where(inside, jnp.asarray(kernel)[jnp.clip(offsets, 0, len(kernel) - 1)], 0).astype(values.dtype)
@@ -61,7 +61,7 @@ def pyramid(image: Float[Array, "h w c"], scales: Sequence[float]) -> list[Float
 
 
 def _area_weights(size: int, target: int) -> np.ndarray:
-    """[target size]: the share of each source pixel in each target pixel's area; linear interpolation when enlarging."""
+    """[target size]: the share of each source pixel in each target pixel's area; linear interpolation to enlarge."""
     if target >= size:
         centres = np.clip((np.arange(target) + 0.5) * size / target - 0.5, 0, size - 1)
         return np.maximum(0, 1 - np.abs(centres[:, None] - np.arange(size)[None, :])).astype(np.float32)

@@ -14,24 +14,29 @@ def heatmaps_from_logits(logits: Float[Array, "*shape k"], *, temperature: float
 
 
 def expected_position(heatmaps: Float[Array, "*shape k"]) -> Float[Array, "k d"]:
-    """The mean position (x, y[, z]) under each heat-map: the soft-argmax. The grid spans [-1, 1] over the map's own pixels."""
+    """The mean position (x, y[, z]) under each heat-map, the soft-argmax; [-1, 1] spans the map's own pixels."""
     shape = heatmaps.shape[:-1]
     grid = pixel_grid(shape, heatmaps.dtype).reshape(-1, len(shape))
-    return jnp.einsum("pk,pd->kd", heatmaps.reshape(-1, heatmaps.shape[-1]), grid)
+    # Accelerators round the factors of a plain einsum to 8 or 11 bits, which moves a keypoint by part of a pixel.
+    flat = heatmaps.reshape(-1, heatmaps.shape[-1])
+    return jnp.einsum("pk,pd->kd", flat, grid, precision=jax.lax.Precision.HIGHEST)
 
 
 def expected_values(heatmaps: Float[Array, "*shape k"], maps: Float[Array, "*shape n"]) -> Float[Array, "k n//k"]:
     """The mean of maps under each heat-map; n is k groups of maps, the group varying slowest."""
     count = heatmaps.shape[-1]
     grouped = maps.reshape(-1, count, maps.shape[-1] // count)
-    return jnp.einsum("pk,pkn->kn", heatmaps.reshape(-1, count), grouped)
+    return jnp.einsum("pk,pkn->kn", heatmaps.reshape(-1, count), grouped, precision=jax.lax.Precision.HIGHEST)
 
 
-def gaussian_heatmaps(position: Float[Array, "k d"], shape: tuple[int, ...], *, variance: float) -> Float[Array, "*shape k"]:
+def gaussian_heatmaps(
+    position: Float[Array, "k d"], shape: tuple[int, ...], *, variance: float
+) -> Float[Array, "*shape k"]:
     """exp(-|z - position|^2 / (2 variance)) for every pixel z of a map of this shape: peak 1, not normalised.
 
     Args:
-        variance: in squared coordinate units; the published systems use 0.01, a standard deviation of a tenth of half the image.
+        variance: in squared coordinate units; the published systems use 0.01, a standard deviation of a tenth of half
+            the image.
     """
     offset = pixel_grid(shape, position.dtype)[..., None, :] - position
     return jnp.exp(-0.5 * jnp.sum(offset**2, axis=-1) / variance)

@@ -1,19 +1,20 @@
 """Local affine motion around keypoints, composed into one flow (Siarohin et al. 2019, "First Order Motion Model")."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from thf_jax.ops.linalg2 import inverse
+from thf_jax.ops.linalg2 import inverse, product
 from thf_jax.ops.sampling import pixel_grid
 
 
 def relative_jacobian(
     source: Float[Array, "*b 2 2"] | None, driving: Float[Array, "*b 2 2"] | None
 ) -> Float[Array, "*b 2 2"] | None:
-    """J_s J_d^-1 (equation 5 of the paper), the local linear part of the motion; None, the identity, where either is None."""
+    """J_s J_d^-1 (equation 5 of the paper), the linear part of the motion; None, the identity, where either is None."""
     if source is None or driving is None:
         return None
-    return source @ inverse(driving)
+    return product(source, inverse(driving))
 
 
 def local_affine_flows(
@@ -30,10 +31,11 @@ def local_affine_flows(
     grid = pixel_grid(shape, driving_position.dtype)
     offset = grid - driving_position[:, None, None, :]
     if jacobian is not None:
-        offset = jnp.einsum("kij,khwj->khwi", jacobian, offset)
+        offset = jnp.einsum("kij,khwj->khwi", jacobian, offset, precision=jax.lax.Precision.HIGHEST)
     return jnp.concatenate([grid[None], offset + source_position[:, None, None, :]])
 
 
 def blend_flows(flows: Float[Array, "n h w 2"], masks: Float[Array, "h w n"]) -> Float[Array, "h w 2"]:
     """The mean of the flows under masks that sum to 1 at every pixel: T(z) = sum_k M_k(z) T_k(z) (equation 7)."""
-    return jnp.einsum("hwn,nhwc->hwc", masks, flows)
+    # Accelerators round the factors of a plain einsum to 8 or 11 bits, which moves a position by part of a pixel.
+    return jnp.einsum("hwn,nhwc->hwc", masks, flows, precision=jax.lax.Precision.HIGHEST)

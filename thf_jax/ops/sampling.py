@@ -1,8 +1,9 @@
 """Grids and bilinear sampling, in two and in three dimensions.
 
-A coordinate is (x, y) or (x, y, z) in [-1, 1], where -1 and 1 are the *centres* of the first and last pixel. A flow is a grid of
-absolute positions: for each output pixel, where in the input to look. `align_corners=False` reads the same numbers the other way
-that PyTorch knows, with -1 and 1 at the pixels' outer *edges*; some published weights were trained under that reading.
+A coordinate is (x, y) or (x, y, z) in [-1, 1], where -1 and 1 are the *centres* of the first and last pixel. A flow is
+a grid of absolute positions: for each output pixel, where in the input to look. `align_corners=False` reads the same
+numbers the other way that PyTorch knows, with -1 and 1 at the pixels' outer *edges*; some published weights were
+trained under that reading.
 """
 
 import itertools
@@ -69,12 +70,13 @@ def sample(
 ) -> Float[Array, "*out c"]:
     """The image read at each position of the grid, linearly interpolated between its 4 (in 3-D: 8) neighbours.
 
-    The neighbours are floor and floor + 1, so the slope in the position is that of the cell to the right even on a pixel centre.
+    The neighbours are floor and floor + 1, so the slope in the position is that of the cell to the right even on a
+    pixel centre.
 
     Args:
         image: [h w c], or [z h w c].
         grid: [... 2] positions (x, y), or [... 3] positions (x, y, z).
-        padding: what lies outside: `zeros` (a neighbour outside counts as 0), `edge` (the nearest pixel) or `reflection`.
+        padding: what lies outside: `zeros` (a neighbour there counts as 0), `edge` (the nearest pixel) or `reflection`.
         align_corners: whether -1 and 1 are pixel centres (True) or outer edges (False) of the border pixels.
 
     Raises:
@@ -104,8 +106,9 @@ def sample(
 def resize_map(values: Float[Array, "*shape c"], shape: tuple[int, ...]) -> Float[Array, "*out c"]:
     """A map (visibility, flow) linearly interpolated to another shape, half-pixel centres, the edge repeated outside.
 
-    A flow is resized as the absolute positions that it holds, as the published systems do: the borders of an enlarged identity
-    flow are therefore clamped to the outermost coarse positions. The map itself is returned where the shape is right already.
+    A flow is resized as the absolute positions that it holds, as the published systems do: the borders of an enlarged
+    identity flow are therefore clamped to the outermost coarse positions. The map itself is returned where the shape is
+    right already.
     """
     if values.shape[:-1] == tuple(shape):
         return values

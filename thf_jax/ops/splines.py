@@ -1,7 +1,7 @@
 """A random smooth deformation of the plane: an affine map plus a radial spline, for the equivariance losses.
 
-The spline differs from the textbook thin plate in two ways, which the published weights were trained with: distances are
-|dx| + |dy|, and one scalar displacement is added to x and y alike.
+The spline differs from the textbook thin plate in two ways, which the published weights were trained with: distances
+are |dx| + |dy|, and one scalar displacement is added to x and y alike.
 """
 
 from typing import NamedTuple
@@ -24,7 +24,7 @@ class Deformation(NamedTuple):
 def random_deformation(
     key: PRNGKeyArray, *, sigma_affine: float = 0.05, sigma_spline: float = 0.005, points: int = 5
 ) -> Deformation:
-    """The identity plus normal noise: `sigma_affine` on the six affine numbers, `sigma_spline` on points x points weights."""
+    """The identity plus normal noise: `sigma_affine` on the 6 affine numbers, `sigma_spline` on points^2 weights."""
     affine_key, spline_key = jax.random.split(key)
     identity = jnp.eye(2, 3)
     return Deformation(
@@ -38,8 +38,10 @@ def deform_points(deformation: Deformation, points: Float[Array, "*b 2"]) -> Flo
     side = round(deformation.weights.shape[0] ** 0.5)
     control = pixel_grid((side, side), points.dtype).reshape(-1, 2)
     distance = jnp.abs(points[..., None, :] - control).sum(axis=-1)
-    displacement = (distance**2 * jnp.log(distance + 1e-6)) @ deformation.weights
-    moved = points @ deformation.affine[:, :2].T + deformation.affine[:, 2]
+    # Full precision: accelerators round the factors of `@` to 8 or 11 bits, and these are positions.
+    highest = jax.lax.Precision.HIGHEST
+    displacement = jnp.matmul(distance**2 * jnp.log(distance + 1e-6), deformation.weights, precision=highest)
+    moved = jnp.matmul(points, deformation.affine[:, :2].T, precision=highest) + deformation.affine[:, 2]
     return moved + displacement[..., None]
 
 
