@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 
 from data_pipelines.augment import color_jitter
 from thf_jax.errors import InputError
+from thf_jax.inference.load import load
 from thf_jax.interop.vgg19 import load_vgg19
 from thf_jax.models import build
 from thf_jax.nn.discriminator import PatchDiscriminator
@@ -18,8 +20,6 @@ from thf_jax.training.config import Config
 from thf_jax.training.optimizers import adam
 from thf_jax.training.state import TrainState, create_network, start
 from thf_jax.training.step import Recipe
-
-ADVERSARIAL_TERMS = ("adversarial", "feature_matching")
 
 
 def build_recipe(config: Config, steps: int) -> Recipe:
@@ -67,6 +67,26 @@ def initial_state(config: Config, recipe: Recipe, key: jax.Array) -> TrainState:
     )
 
 
+def first_stage(config: Config, state: TrainState) -> TrainState:
+    """The state with the networks of the model that `train.start_from` names; unchanged where it names none.
+
+    The optimisers start anew, and so does the discriminator.
+
+    Raises:
+        InputError: there is no such model, or its networks are not those of the config.
+    """
+    if not config.train.start_from:
+        return state
+    variables = dict(load(config.train.start_from).variables)
+    animator = dataclasses.replace(state.animator, params=variables.pop("params"), statistics=variables)
+    if jax.tree.map(jnp.shape, animator.variables) != jax.tree.map(jnp.shape, state.animator.variables):
+        raise InputError(
+            f"the model {config.train.start_from} has other networks than this configuration; "
+            "give --config.model the settings in the model's config.json"
+        )
+    return dataclasses.replace(state, animator=animator)
+
+
 def perceptual_variables(config: Config, recipe: Recipe) -> Any:
     """VGG19's variables: torchvision's from the path in the config, or random where the config says `random` by name.
 
@@ -77,7 +97,7 @@ def perceptual_variables(config: Config, recipe: Recipe) -> Any:
         return None
     weights = config.perceptual.weights
     if weights == "random":
-        return recipe.perceptual.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+        return jax.jit(recipe.perceptual.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
     if not weights:
         raise InputError(
             "the perceptual loss needs VGG19's weights: give --config.perceptual.weights the path of torchvision's "

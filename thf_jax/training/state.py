@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -40,7 +41,7 @@ def create_network(
     key: PRNGKeyArray, module: nn.Module, optimizer: optax.GradientTransformation, *inputs: Any
 ) -> NetworkState:
     """A network at its random start. `inputs` are example arrays, of which only shape and type matter."""
-    variables = dict(module.init(key, *inputs, train=True))
+    variables = dict(jax.jit(functools.partial(module.init, train=True))(key, *inputs))
     params = variables.pop("params")
     return NetworkState(params=params, statistics=variables, optimizer=optimizer.init(params))
 
