@@ -12,8 +12,11 @@ def determinant(matrix: Float[Array, "*b 2 2"]) -> Float[Array, "*b"]:
     return matrix[..., 0, 0] * matrix[..., 1, 1] - matrix[..., 0, 1] * matrix[..., 1, 0]
 
 
-def product(first: Float[Array, "*b 2 2"], second: Float[Array, "*b 2 2"]) -> Float[Array, "*b 2 2"]:
-    """The product of each pair, at full precision: accelerators round the factors of `@` to 8 or 11 bits."""
+def product(first: Float[Array, "*#b 2 2"], second: Float[Array, "*#b 2 2"]) -> Float[Array, "*#b 2 2"]:
+    """The product of each pair, at full precision: accelerators round the factors of `@` to 8 or 11 bits.
+
+    Leading axes broadcast.
+    """
     return jnp.matmul(first, second, precision=jax.lax.Precision.HIGHEST)
 
 
