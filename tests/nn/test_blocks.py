@@ -1,0 +1,81 @@
+"""The blocks as compositions of their parts."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests.nn.samples import numbers, positive
+from thf_jax.nn.blocks import (
+    DownBlock,
+    ResidualBlock,
+    SameBlock,
+    UpBlock,
+    average_pool,
+    convolve,
+    double,
+    widths,
+)
+
+X = numbers(2, 6, 5, 3)
+
+
+def conv(variables, name: str, x):
+    params = variables["params"][name]
+    return convolve(x, params["kernel"], padding=params["kernel"].shape[0] // 2) + params["bias"]
+
+
+def norm_relu(variables, name: str, x, train: bool):
+    """Batch norm and ReLU by hand."""
+    statistics = variables["batch_stats"][name]
+    axes = tuple(range(x.ndim - 1))
+    mean, var = (x.mean(axes), x.var(axes)) if train else (statistics["mean"], statistics["var"])
+    params = variables["params"][name]
+    return jnp.maximum(0, (x - mean) / jnp.sqrt(var + 1e-5) * params["scale"] + params["bias"])
+
+
+def test_average_pool_drops_an_odd_last_row_and_column():
+    x = np.asarray(X)
+    expected = x[:, :6, :4].reshape(2, 3, 2, 2, 2, 3).mean((2, 4))
+    np.testing.assert_allclose(average_pool(X), expected, atol=1e-6)
+    np.testing.assert_allclose(average_pool(X[:, :5]), expected[:, :2], atol=1e-6)
+
+
+def test_double_repeats_every_pixel():
+    np.testing.assert_array_equal(double(X), np.kron(X, np.ones((1, 2, 2, 1))))
+
+
+@pytest.mark.parametrize(
+    ("block", "before", "after"),
+    [
+        (SameBlock(4, 7), lambda x: x, lambda x: x),
+        (DownBlock(4), lambda x: x, average_pool),
+        (UpBlock(4), double, lambda x: x),
+    ],
+    ids=["same", "down", "up"],
+)
+@pytest.mark.parametrize("train", [True, False])
+def test_a_block_is_convolution_norm_and_relu(block, before, after, train):
+    variables = positive(block, X, train=False)
+    y, updated = jax.jit(lambda v, x: block.apply(v, x, train=train, mutable="batch_stats"))(variables, X)
+    expected = after(norm_relu(variables, "norm", conv(variables, "conv", before(X)), train))
+    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
+    same = jax.tree.map(np.array_equal, updated["batch_stats"], variables["batch_stats"])
+    assert all(jax.tree.leaves(same)) is not train
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_a_residual_block_normalises_first(train):
+    block = ResidualBlock()
+    variables = positive(block, X, train=False)
+    y, _ = jax.jit(lambda v, x: block.apply(v, x, train=train, mutable="batch_stats"))(variables, X)
+    branch = X
+    for index in "12":
+        branch = conv(variables, f"conv{index}", norm_relu(variables, f"norm{index}", branch, train))
+    np.testing.assert_allclose(y, X + branch, rtol=1e-4, atol=1e-4)
+
+
+def test_widths_double_up_to_the_most():
+    assert widths(32, 1024, 5) == [64, 128, 256, 512, 1024]
+    assert widths(64, 1024, 5) == [128, 256, 512, 1024, 1024]
+    assert widths(64, 512, 0) == []

@@ -1,0 +1,108 @@
+"""Soft-argmax and heat-maps, in two dimensions and in three."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.special
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.ops.checks import all_ways, check_derivatives, close, numbers
+from thf_jax.ops.keypoints import expected_position, expected_values, gaussian_heatmaps, heatmaps_from_logits
+
+SHAPES = [(4, 5), (3, 4, 5)]
+every_shape = pytest.mark.parametrize("shape", SHAPES)
+
+
+def coordinates(place: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
+    return np.array([2 * i / (n - 1) - 1 for i, n in zip(place, shape, strict=True)][::-1])
+
+
+@functools.cache
+def distributions(shape: tuple[int, ...], count: int = 3) -> np.ndarray:
+    logits = np.asarray(numbers(*shape, count, seed=6), np.float64)
+    return scipy.special.softmax(logits / 0.3, axis=tuple(range(len(shape)))).astype(np.float32)
+
+
+@every_shape
+def test_heatmaps_are_distributions_over_all_positions(shape):
+    logits = numbers(*shape, 3, seed=6)
+    heatmaps = all_ways(functools.partial(heatmaps_from_logits, temperature=0.3), logits)
+    close(heatmaps, distributions(shape), 1e-5)
+    np.testing.assert_allclose(heatmaps.reshape(-1, 3).sum(0), 1, rtol=1e-6)
+
+
+def test_huge_logits_overflow_nothing():
+    heatmaps = heatmaps_from_logits(jnp.array([[[3e4], [2.9e4]]]), temperature=0.1)
+    np.testing.assert_array_equal(heatmaps, [[[1], [0]]])
+
+
+@every_shape
+def test_expected_position_is_the_mean_over_the_grid(shape):
+    heatmaps = distributions(shape)
+    expected = sum(heatmaps[place][:, None] * coordinates(place, shape) for place in np.ndindex(*shape))
+    close(all_ways(expected_position, jnp.asarray(heatmaps)), expected.astype(np.float32))
+
+
+@every_shape
+def test_expected_values_reads_each_keypoints_own_group_of_maps(shape):
+    heatmaps, maps = distributions(shape), numbers(*shape, 6, seed=7)
+    expected = np.zeros((3, 2))
+    for place in np.ndindex(*shape):
+        for k, n in np.ndindex(3, 2):
+            expected[k, n] += heatmaps[place][k] * float(maps[place][2 * k + n])
+    close(all_ways(expected_values, jnp.asarray(heatmaps), maps), expected.astype(np.float32))
+
+
+@every_shape
+def test_gaussian_heatmaps_fall_off_with_the_squared_distance(shape):
+    position = numbers(3, len(shape), seed=8)
+    expected = np.zeros((*shape, 3))
+    for place in np.ndindex(*shape):
+        squared = ((coordinates(place, shape) - np.asarray(position)) ** 2).sum(-1)
+        expected[place] = np.exp(-squared / (2 * 0.2))
+    actual = all_ways(lambda x: gaussian_heatmaps(x, shape, variance=0.2), position)
+    close(actual, expected.astype(np.float32), 1e-5)
+
+
+def test_a_gaussian_heatmap_is_1_at_its_keypoint():
+    heatmap = gaussian_heatmaps(jnp.array([[0.5, -0.5]]), (5, 5), variance=0.01)
+    assert np.unravel_index(np.argmax(heatmap), (5, 5)) == (1, 3)
+    assert heatmap[1, 3, 0] == pytest.approx(1)
+
+
+def test_derivatives():
+    logits, maps, shape = numbers(3, 4, 2), numbers(3, 4, 4, seed=1), (3, 4)
+
+    def keypoints(logits, maps):
+        heatmaps = heatmaps_from_logits(logits, temperature=0.5)
+        return expected_position(heatmaps), expected_values(heatmaps, maps)
+
+    check_derivatives(keypoints, logits, maps)
+    check_derivatives(lambda x: gaussian_heatmaps(x, shape, variance=0.3), numbers(2, 2))
+
+
+@jax.jit
+def soft_argmax(logits):
+    return expected_position(heatmaps_from_logits(logits, temperature=0.1))[0]
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 6), st.integers(0, 8), st.floats(3, 50))
+def test_the_soft_argmax_follows_a_shifted_peak(row, column, height):
+    logits = np.zeros((7, 9, 1), np.float32)
+    logits[row, column] = height
+    np.testing.assert_allclose(soft_argmax(jnp.asarray(logits)), coordinates((row, column), (7, 9)), atol=1e-5)
+
+
+@settings(max_examples=40)
+@given(st.integers(-1, 1), st.integers(-2, 2), st.integers(0, 99))
+def test_the_soft_argmax_moves_as_far_as_the_map(down, right, seed):
+    """A blob of logits well inside the map, rolled by whole pixels, takes its mean position along."""
+    logits = np.zeros((7, 9, 1), np.float32)
+    logits[2:5, 3:6] = 10 + np.random.default_rng(seed).uniform(-0.1, 0.1, (3, 3, 1))
+    moved = soft_argmax(jnp.asarray(np.roll(logits, (down, right), (0, 1)))) - soft_argmax(jnp.asarray(logits))
+    np.testing.assert_allclose(moved, [2 * right / 8, 2 * down / 6], atol=1e-5)
