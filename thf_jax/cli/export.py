@@ -10,7 +10,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the command."""
     text = "Write a model as a model directory: config.json, variables.safetensors and MODEL_CARD.md."
     parser = subparsers.add_parser("export", help="write a trained model as a model directory", description=text)
-    parser.add_argument("model", metavar="MODEL", help="a training workdir, a model directory or a shipped model's name")
+    parser.add_argument("model", metavar="MODEL", help="a training workdir, a model directory or a shipped model")
     parser.add_argument("out", metavar="OUT", help="the model directory to write; a model in it is replaced")
     parser.add_argument("--format", choices=["safetensors"], default="safetensors", help="(%(default)s)")
     parser.set_defaults(run=run)
