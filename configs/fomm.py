@@ -75,6 +75,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.train.sample_every = 1000
     config.train.save_every = 1000
     config.train.keep = 3
+    config.train.start_from = ""  # a model, or the workdir of another run, whose networks are trained on
 
     config.lock()
     for name in filter(None, variant.split("+")):
@@ -88,8 +89,9 @@ def get_config(variant: str = "") -> ConfigDict:
 def variants() -> dict[str, dict[str, Any]]:
     """Other stages and sizes, by name."""
     return {
-        # The published fine-tuning stage: start it from the first stage's checkpoint. The learning rate is the original
-        # 2e-4 again and stays there: the published weights were trained so.
+        # The published fine-tuning stage, in a workdir of its own: give --config.train.start_from the first stage's.
+        # The learning rate is the original 2e-4 again and stays there: the published weights were trained so. There
+        # Adam also kept its moments, which here begin at 0.
         "adversarial": {
             "loss.adversarial": 1.0,
             "optimizer.decay_at": (),
@@ -106,7 +108,8 @@ def ablations() -> dict[str, dict[str, Any]]:
     """The paper's ablations and a few more, by name."""
     return {
         "zeroth_order": {"model.detector.jacobians": None, "loss.equivariance_jacobian": 0.0},
-        "no_visibility": {"model.dense_motion.visibility": False},
+        # Skips blend by visibility: with everything visible the picture would be the warped source and nothing else.
+        "no_visibility": {"model.dense_motion.visibility": False, "model.generator.skips": False},
         "no_equivariance": {"loss.equivariance_position": 0.0, "loss.equivariance_jacobian": 0.0},
         "single_scale": {"perceptual.scales": (1.0,)},
         "keypoints_5": {"model.detector.count": 5},

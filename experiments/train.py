@@ -18,7 +18,6 @@ from thf_jax.errors import InputError
 from thf_jax.training.config import Config
 from thf_jax.training.loop import train
 from thf_jax.training.progress import NonFiniteLossError
-from thf_jax.training.run_files import write_run_files
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "The configuration: a Python file, and after a colon a variant."
@@ -32,9 +31,11 @@ def run(config: Config, workdir: Path) -> None:
     dataset = open_dataset(
         config.data.location, config.data.split, data_dir=config.data.data_dir or None, size=config.size
     )
-    workdir.mkdir(parents=True, exist_ok=True)
-    write_run_files(workdir, config, sys.argv[1:])
-    train(config, workdir, dataset)
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{workdir} cannot be the folder of a run: {error.strerror}") from error
+    train(config, workdir, dataset, arguments=sys.argv[1:])
 
 
 def parse(arguments: list[str]) -> list[str]:

@@ -1,68 +1,22 @@
 """The step and the loop on tiny networks: what is trained by what, on how many devices, and after a resume."""
 
+import dataclasses
 import functools
-import json
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from configs.fomm import get_config
-from data_pipelines.records import ClipEntry
+from tests.training.samples import ADVERSARIAL, SIZE, MemoryDataset, assert_equal, tiny
 from thf_jax.errors import InputError
 from thf_jax.training import checkpoints, parallel
 from thf_jax.training.loop import total_steps, train
+from thf_jax.training.optimizers import learning_rate
 from thf_jax.training.progress import NonFiniteLossError, check_finite
 from thf_jax.training.recipe import build_recipe, initial_state, perceptual_variables
 from thf_jax.training.step import train_step
-
-SIZE = 16
-
-
-@pytest.fixture(autouse=True)
-def standard_promotion():
-    """Optax raises a Python float to an integer power, which strict promotion forbids."""
-    with jax.numpy_dtype_promotion("standard"):
-        yield
-
-
-class MemoryDataset:
-    """Two clips of smooth noise that shifts a little from frame to frame."""
-
-    def __init__(self, size=SIZE, length=8):
-        rng = np.random.default_rng(0)
-        coarse = rng.random((2, size // 4 + 2, size // 4 + 2, 3))
-        large = jax.image.resize(jnp.asarray(coarse, jnp.float32), (2, size + length, size + length, 3), "linear")
-        large = np.asarray(large * 255, np.uint8)
-        self.size = size
-        self.clips = tuple(ClipEntry(f"{i}", f"{i}", i * length, length) for i in range(2))
-        self._frames = [large[i, t : t + size, t : t + size] for i in range(2) for t in range(length)]
-
-    def frame(self, number):
-        return self._frames[number]
-
-    def frames(self, clip):
-        return iter(self._frames[clip.start : clip.start + clip.length])
-
-
-def tiny(**changes):
-    config = get_config("debug")
-    config.update_from_flattened_dict(
-        {
-            "size": SIZE,
-            "model.detector.padding": 3,
-            "model.detector.count": 3,
-            "data.threads": 0,
-            "train.log_every": 1,
-            "train.sample_every": 10**6,
-            "train.save_every": 2,
-            "train.steps": 4,
-            "discriminator.width": 4,
-            "discriminator.depth": 1,
-            **changes,
-        }
-    )
-    return config
 
 
 def one_batch(count=8):
@@ -84,9 +38,6 @@ def run_steps(config, count, devices=None):
     return state, history
 
 
-ADVERSARIAL = {"loss.adversarial": 1.0, "discriminator.spectral_norm": True}
-
-
 @pytest.mark.parametrize("changes", [{}, ADVERSARIAL], ids=["perceptual", "adversarial"])
 def test_eight_devices_equal_one(changes):
     config = tiny(**changes)
@@ -99,57 +50,6 @@ def test_eight_devices_equal_one(changes):
             np.testing.assert_allclose(theirs[name], ours[name], rtol=1e-5, err_msg=name)
     for ours, theirs in zip(jax.tree.leaves(one), jax.tree.leaves(eight), strict=True):
         np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-5 * max(1.0, float(np.abs(ours).max())))
-
-
-def assert_equal(first, second):
-    for ours, theirs in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-def test_two_steps_and_two_after_a_resume_equal_four(tmp_path):
-    dataset = MemoryDataset()
-    whole = train(tiny(**ADVERSARIAL), tmp_path / "whole", dataset)
-    half = tiny(**ADVERSARIAL)
-    with half.unlocked():
-        half.train.steps = 4
-    interrupted = tmp_path / "interrupted"
-    with pytest.raises(KeyboardInterrupt):
-        train(half, interrupted, StopsAfter(dataset, frames=2 * 3 * 8))
-    assert checkpoints.open_checkpoints(interrupted, keep=None).latest_step() == 2
-    resumed = train(half, interrupted, dataset)
-    assert int(resumed.step) == 4
-    assert_equal(whole, resumed)
-
-
-class StopsAfter:
-    """A dataset that is interrupted once so many frames were read."""
-
-    def __init__(self, dataset, frames):
-        self.size, self.clips, self._dataset, self._left = dataset.size, dataset.clips, dataset, frames
-
-    def frame(self, number):
-        self._left -= 1
-        if self._left < 0:
-            raise KeyboardInterrupt
-        return self._dataset.frame(number)
-
-
-def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path):
-    dataset = MemoryDataset()
-    whole = train(tiny(), tmp_path, dataset)
-    newest = tmp_path / checkpoints.FOLDER / "4"
-    for file in newest.rglob("*"):
-        if file.is_file():
-            file.write_bytes(b"")
-    resumed = train(tiny(), tmp_path, dataset)
-    assert_equal(whole, resumed)
-
-
-def test_checkpoints_of_another_configuration_are_refused(tmp_path):
-    dataset = MemoryDataset()
-    train(tiny(**{"train.steps": 2}), tmp_path, dataset)
-    with pytest.raises(InputError, match="none of the checkpoints"):
-        train(tiny(**{"train.steps": 3, "model.detector.count": 2}), tmp_path, dataset)
 
 
 def gradients(changes, term):
@@ -248,6 +148,13 @@ def test_a_run_stops_at_a_loss_that_is_not_finite_and_saves_nothing(tmp_path):
         ({"train.batch_size": 9}, "the nearest that does is 8"),
         ({"perceptual.weights": ""}, "torchvision's vgg19"),
         ({"optimizer.schedule": "cosin"}, "the nearest is 'cosine'"),
+        ({"train.sample_every": 0}, "train.sample_every is 1 or more, not 0"),
+        ({"train.keep": 0}, "train.keep is 1 or more, not 0"),
+        ({"model.dense_motion.depth": 4}, "must be multiples of 16, not 8 x 8"),
+        ({"model.detector.padding": 0, "model.detector.scale": 0.25}, "too small for a 7 x 7 convolution"),
+        ({**ADVERSARIAL, "discriminator.depth": 4}, "too small for a 4 x 4 convolution"),
+        ({"perceptual.taps": 5, "perceptual.scales": (1.0, 0.5)}, "at least 16 pixels, not 8 x 8"),
+        ({"train.start_from": "nowhere"}, "no folder named 'nowhere'"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(tmp_path, changes, sentence):
@@ -256,8 +163,22 @@ def test_what_does_not_fit_is_one_sentence(tmp_path, changes, sentence):
 
 
 def test_epochs_count_identities_or_clips():
-    config = tiny(**{"train.steps": 0, "train.epochs": 10.0, "data.repeats": 4, "train.batch_size": 8})
-    assert total_steps(config, MemoryDataset()) == 10
+    changes = {"train.steps": 0, "train.epochs": 10.0, "data.repeats": 4, "train.batch_size": 8}
+    dataset = MemoryDataset()
+    dataset.clips = tuple(dataclasses.replace(clip, identity="the same") for clip in dataset.clips)
+    assert total_steps(tiny(**changes), dataset) == 5
+    assert total_steps(tiny(**changes, **{"data.identity_sampling": False}), dataset) == 10
+
+
+def test_the_learning_rate_falls_at_its_fractions_with_and_without_a_warm_up():
+    settings = tiny(**{"optimizer.learning_rate": 1.0}).optimizer
+    assert [float(learning_rate(settings, 100)(step)) for step in (0, 59, 60, 89, 90)] == pytest.approx(
+        [1, 1, 0.1, 0.1, 0.01]
+    )
+    settings.warmup = 10
+    assert [float(learning_rate(settings, 100)(step)) for step in (0, 5, 59, 60, 89, 90)] == pytest.approx(
+        [0, 0.5, 1, 0.1, 0.1, 0.01]
+    )
 
 
 def test_unknown_variant_and_unknown_key_are_refused():
@@ -265,11 +186,3 @@ def test_unknown_variant_and_unknown_key_are_refused():
         get_config("mini46")
     with pytest.raises((AttributeError, KeyError)):
         get_config().update_from_flattened_dict({"train.batchsize": 3})
-
-
-def test_the_configuration_survives_its_file(tmp_path):
-    from thf_jax.training.run_files import write_run_files
-
-    write_run_files(tmp_path, get_config("mini64"), ["--x"])
-    assert json.loads((tmp_path / "config.json").read_text())["model"]["detector"]["width"] == 16
-    assert json.loads((tmp_path / "run.json").read_text())["packages"]["jax"] == jax.__version__

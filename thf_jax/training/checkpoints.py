@@ -10,6 +10,7 @@ from typing import Any
 import grain
 import jax
 import orbax.checkpoint as ocp
+from flax import linen as nn
 
 from thf_jax.errors import InputError
 from thf_jax.models import build
@@ -19,10 +20,19 @@ from thf_jax.training.state import TrainState
 FOLDER = "checkpoints"
 
 
-def open_checkpoints(workdir: Path, *, keep: int | None = None, create: bool = False) -> ocp.CheckpointManager:
-    """The checkpoints of a run, the newest `keep` of which stay (None: all). `create` makes the folder for them."""
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=create)
+_DAMAGE = (ValueError, KeyError, OSError, TypeError)
+"""What Orbax raises of files that are missing, cut short or of another shape."""
+
+
+def open_checkpoints(
+    workdir: Path, *, keep: int | None = None, create: bool = False, read_only: bool = False
+) -> ocp.CheckpointManager:
+    """The checkpoints of a run, the newest `keep` of which stay (None: all).
+
+    `create` makes the folder for them. `read_only` is for looking on while a run may be writing.
+    """
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every file that it writes
+    options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=create, read_only=read_only)
     return ocp.CheckpointManager(workdir.absolute() / FOLDER, options=options)
 
 
@@ -35,52 +45,80 @@ def save(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> Non
 
 
 def restore(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> TrainState:
-    """The newest complete checkpoint, on the devices of `state`, the iterator set to where it stood; `state` if none is.
+    """The newest sound checkpoint, on the devices of `state`, the iterator set to where it stood; `state` if none is.
+
+    Damaged ones after it are deleted, since the run is about to write those steps again.
 
     Raises:
         InputError: checkpoints are there, and none of them fits this run.
     """
-    problems = []
+    problems = {}
+    abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state)
     for step in sorted(manager.all_steps(), reverse=True):
-        abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state)
         arguments = ocp.args.Composite(
             state=ocp.args.StandardRestore(abstract), data=grain.checkpoint.CheckpointRestore(batches)
         )
         try:
-            return manager.restore(step, args=arguments)["state"]
-        except (ValueError, KeyError, OSError, TypeError) as error:
-            problems.append(f"step {step}: {str(error).splitlines()[0]}")
+            restored = manager.restore(step, args=arguments)["state"]
+        except _DAMAGE as error:
+            problems[step] = _first_line(error)
+            continue
+        for damaged in problems:
+            manager.delete(damaged)
+        return restored
     if problems:
         raise InputError(
-            f"none of the checkpoints in {manager.directory} fits this configuration ({'; '.join(problems)}); "
-            "give another workdir, or the configuration that they were made with"
+            f"none of the checkpoints in {manager.directory} fits this configuration (step {max(problems)}: "
+            f"{problems[max(problems)]}); give another workdir, or the configuration that they were made with"
         )
     return state
 
 
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def restore_animator(workdir: Path) -> Animator:
-    """The animator of a run's newest checkpoint.
+    """The animator of a run's newest sound checkpoint.
 
     Raises:
-        InputError: no run, or no complete checkpoint in it.
+        InputError: no run, or no sound checkpoint in it.
     """
-    config_file = workdir / "config.json"
-    if not config_file.is_file():
-        raise InputError(f"{workdir} is not the workdir of a training run: it has no config.json")
-    config = json.loads(config_file.read_text())
-    manager = open_checkpoints(workdir)
-    step = manager.latest_step()
-    if step is None:
-        raise InputError(f"the training run {workdir} has no complete checkpoint yet")
-    system, size, settings = config["system"], config["size"], config["model"]
+    system, size, settings = _run_settings(workdir)
     module = build(system, settings)
+    with open_checkpoints(workdir, read_only=True) as manager:
+        steps, folder = sorted(manager.all_steps(), reverse=True), manager.directory
+    problem = "there is none"
+    for step in steps:
+        try:
+            variables = _restore_variables(Path(folder) / str(step) / "state", module, size)
+        except _DAMAGE as error:
+            problem = f"step {step}: {_first_line(error)}"
+            continue
+        return Animator(system, size, settings, variables)
+    raise InputError(f"the training run {workdir} has no complete checkpoint that can be read ({problem})")
+
+
+def _run_settings(workdir: Path) -> tuple[str, int, dict[str, Any]]:
+    """System, size and model settings of a run."""
+    file = workdir / "config.json"
+    if not file.is_file():
+        raise InputError(f"{workdir} is not the workdir of a training run: it has no config.json")
+    try:
+        config = json.loads(file.read_text())
+        return config["system"], config["size"], config["model"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file} is not the configuration of a training run: {_first_line(error)}") from error
+
+
+def _restore_variables(folder: Path, module: nn.Module, size: int) -> dict[str, Any]:
+    """The animator's variables alone, without the optimiser's state, on the first device of this machine."""
     picture = jax.ShapeDtypeStruct((1, size, size, 3), "float32")
     variables = dict(jax.eval_shape(module.init, jax.random.key(0), picture, picture))
     wanted = {"animator": {"params": variables.pop("params"), "statistics": variables}}
     place = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    restore_arguments = jax.tree.map(lambda x: ocp.ArrayRestoreArgs(sharding=place, global_shape=x.shape), wanted)
+    arguments = jax.tree.map(lambda x: ocp.ArrayRestoreArgs(sharding=place, global_shape=x.shape), wanted)
     found = ocp.PyTreeCheckpointer().restore(
-        manager.directory / str(step) / "state",
-        args=ocp.args.PyTreeRestore(wanted, restore_args=restore_arguments, partial_restore=True),
+        folder, args=ocp.args.PyTreeRestore(wanted, restore_args=arguments, partial_restore=True)
     )["animator"]
-    return Animator(system, size, settings, {"params": found["params"], **found["statistics"]})
+    return {"params": found["params"], **found["statistics"]}

@@ -17,25 +17,35 @@ from thf_jax.errors import InputError
 from thf_jax.training import checkpoints, parallel
 from thf_jax.training.config import Config
 from thf_jax.training.progress import Progress
-from thf_jax.training.recipe import build_recipe, initial_state, perceptual_variables
+from thf_jax.training.recipe import build_recipe, first_stage, initial_state, perceptual_variables
+from thf_jax.training.run_files import write_run_files
 from thf_jax.training.samples import sample_picture
 from thf_jax.training.state import TrainState, count_parameters
 from thf_jax.training.step import train_step
 
 
-def train(config: Config, workdir: Path, dataset: Any, *, devices: Sequence[Any] | None = None) -> TrainState:
+def train(
+    config: Config,
+    workdir: Path,
+    dataset: Any,
+    *,
+    devices: Sequence[Any] | None = None,
+    arguments: Sequence[str] = (),
+) -> TrainState:
     """The state after the last step of this config's run; a run that was stopped goes on from its newest checkpoint.
 
-    Writes checkpoints, TensorBoard files and sample pictures into `workdir`.
+    Writes `config.json`, `run.json`, checkpoints, TensorBoard files and sample pictures into `workdir`.
 
     Args:
         dataset: an open split of `data_pipelines`, with frames of `config.size`.
         devices: all by default.
+        arguments: the command line, for `run.json`.
 
     Raises:
         InputError: the config does not fit itself, the data or the checkpoints that are there.
         NonFiniteLossError: a loss term is not finite; nothing is saved after that.
     """
+    _check_intervals(config.train)
     mesh = parallel.data_mesh(devices)
     batches = _batches(config, dataset, mesh)
     steps = total_steps(config, dataset)
@@ -47,7 +57,12 @@ def train(config: Config, workdir: Path, dataset: Any, *, devices: Sequence[Any]
     progress = Progress(workdir, every=config.train.log_every, images_per_step=config.train.batch_size, steps=steps)
     pending = collections.deque()
     with checkpoints.open_checkpoints(workdir, keep=config.train.keep, create=True) as manager:
+        if manager.latest_step() is None:
+            state = parallel.replicate(first_stage(config, state), mesh)
         state = checkpoints.restore(manager, state, batches)
+        # Not before the checkpoints are known to fit: another configuration would make those that are there unreadable.
+        if jax.process_index() == 0:
+            write_run_files(workdir, config, list(arguments))
         _describe(state, steps, mesh)
         for number in range(int(state.step) + 1, steps + 1):
             batch = parallel.to_devices(progress.wait_for(batches), mesh)
@@ -67,6 +82,12 @@ def train(config: Config, workdir: Path, dataset: Any, *, devices: Sequence[Any]
         manager.wait_until_finished()
     progress.close()
     return state
+
+
+def _check_intervals(settings: Config) -> None:
+    for name in ("log_every", "sample_every", "save_every", "keep"):
+        if settings[name] < 1:
+            raise InputError(f"train.{name} is 1 or more, not {settings[name]}")
 
 
 def total_steps(config: Config, dataset: Any) -> int:

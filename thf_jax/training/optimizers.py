@@ -15,14 +15,16 @@ def learning_rate(config: Config, steps: int) -> optax.Schedule:
 
     Args:
         config: `learning_rate`; `schedule`: `step` multiplies it by `decay` at each fraction `decay_at` of the run (the
-            published recipes: by 0.1 at 0.6 and 0.9), `cosine` falls to 0; `warmup` steps rise linearly from 0.
+            published recipes: by 0.1 at 0.6 and 0.9), `cosine` falls to 0 at its end; before, `warmup` steps rise
+            linearly from 0.
         steps: of the whole run.
 
     Raises:
         InputError: an unknown schedule.
     """
     if config.schedule == "step":
-        boundaries = {round(fraction * steps): config.decay for fraction in config.decay_at}
+        # Joined to a warm-up, a schedule counts from the end of that.
+        boundaries = {round(fraction * steps) - config.warmup: config.decay for fraction in config.decay_at}
         schedule = optax.piecewise_constant_schedule(config.learning_rate, boundaries)
     elif config.schedule == "cosine":
         schedule = optax.cosine_decay_schedule(config.learning_rate, max(1, steps - config.warmup))

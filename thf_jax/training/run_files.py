@@ -10,12 +10,13 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
+from thf_jax.inference.outputs import appearing
+
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "tensorflow-datasets", "numpy")
 
 
 def write_run_files(workdir: Path, config: ConfigDict, arguments: list[str]) -> None:
     """Write the whole config, and the command line, source revision and package versions that go with it."""
-    (workdir / "config.json").write_text(json.dumps(json.loads(config.to_json()), indent=2) + "\n")
     run = {
         "arguments": arguments,
         "seed": config.seed,
@@ -23,7 +24,9 @@ def write_run_files(workdir: Path, config: ConfigDict, arguments: list[str]) -> 
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
-    (workdir / "run.json").write_text(json.dumps(run, indent=2) + "\n")
+    for name, content in (("config.json", json.loads(config.to_json())), ("run.json", run)):
+        with appearing(workdir / name) as partial:
+            partial.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def source_revision() -> str | None:

@@ -1,0 +1,100 @@
+"""A run that stops and goes on, and what it leaves behind."""
+
+import json
+
+import jax
+import pytest
+
+from configs.fomm import get_config
+from tests.training.samples import ADVERSARIAL, MemoryDataset, assert_equal, tiny
+from thf_jax.errors import InputError
+from thf_jax.training import checkpoints
+from thf_jax.training.loop import train
+from thf_jax.training.run_files import write_run_files
+
+
+def test_two_steps_and_two_after_a_resume_equal_four(tmp_path):
+    dataset = MemoryDataset()
+    whole = train(tiny(**ADVERSARIAL), tmp_path / "whole", dataset)
+    half = tiny(**ADVERSARIAL)
+    interrupted = tmp_path / "interrupted"
+    with pytest.raises(KeyboardInterrupt):
+        train(half, interrupted, StopsAfter(dataset, frames=2 * 3 * 8))
+    assert checkpoints.open_checkpoints(interrupted, read_only=True).latest_step() == 2
+    resumed = train(half, interrupted, dataset)
+    assert int(resumed.step) == 4
+    assert_equal(whole, resumed)
+
+
+class StopsAfter:
+    """A dataset that is interrupted once so many frames were read."""
+
+    def __init__(self, dataset, frames):
+        self.size, self.clips, self._dataset, self._left = dataset.size, dataset.clips, dataset, frames
+
+    def frame(self, number):
+        self._left -= 1
+        if self._left < 0:
+            raise KeyboardInterrupt
+        return self._dataset.frame(number)
+
+
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path):
+    dataset = MemoryDataset()
+    whole = train(tiny(), tmp_path, dataset)
+    newest = tmp_path / checkpoints.FOLDER / "4"
+    for file in newest.rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"")
+    found = checkpoints.restore_animator(tmp_path)  # whoever looks on gets the one before, too
+    resumed = train(tiny(), tmp_path, dataset)
+    assert_equal(whole, resumed)
+    assert not same(found.variables, resumed.animator.variables)
+    assert_equal(checkpoints.restore_animator(tmp_path).variables, resumed.animator.variables)  # written anew
+
+
+def test_checkpoints_of_another_configuration_are_refused(tmp_path):
+    dataset = MemoryDataset()
+    train(tiny(**{"train.steps": 2}), tmp_path, dataset)
+    before = (tmp_path / "config.json").read_text()
+    with pytest.raises(InputError, match="none of the checkpoints"):
+        train(tiny(**{"train.steps": 3, "model.detector.count": 2}), tmp_path, dataset)
+    assert (tmp_path / "config.json").read_text() == before
+    assert checkpoints.restore_animator(tmp_path).settings["detector"]["count"] == 3
+
+
+def same(first, second):
+    return all(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a == b).all()), first, second)))
+
+
+def test_the_second_stage_starts_from_the_networks_of_the_first(tmp_path):
+    dataset, stage = MemoryDataset(), {"train.steps": 1, "optimizer.learning_rate": 0.0}
+    first = train(tiny(**{"train.steps": 2}), tmp_path / "first", dataset)
+    second = tiny(**ADVERSARIAL, **stage, **{"train.start_from": str(tmp_path / "first")})
+    state = train(second, tmp_path / "second", dataset)
+    assert int(state.step) == 1
+    assert state.discriminator is not None
+    assert_equal(first.animator.params, state.animator.params)
+    assert not same(first.animator.statistics, state.animator.statistics)
+    assert not same(first.animator.params, train(tiny(**stage), tmp_path / "random", dataset).animator.params)
+    second.model.detector.count = 2
+    with pytest.raises(InputError, match="has other networks"):
+        train(second, tmp_path / "third", dataset)
+
+
+def test_a_folder_that_is_no_sound_run_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match=r"has no config\.json"):
+        checkpoints.restore_animator(tmp_path)
+    for text in ("{", "[]", "{}"):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(InputError, match="is not the configuration of a training run"):
+            checkpoints.restore_animator(tmp_path)
+    write_run_files(tmp_path, tiny(), [])
+    with pytest.raises(InputError, match="no complete checkpoint"):
+        checkpoints.restore_animator(tmp_path)
+
+
+def test_the_configuration_survives_its_file(tmp_path):
+    write_run_files(tmp_path, get_config("mini64"), ["--x"])
+    assert json.loads((tmp_path / "config.json").read_text())["model"]["detector"]["width"] == 16
+    assert json.loads((tmp_path / "run.json").read_text())["packages"]["jax"] == jax.__version__
