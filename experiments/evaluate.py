@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from data_pipelines.errors import InputError as DataError
 from thf_jax.errors import InputError
 from thf_jax.evaluation.protocol import ClipScore, evaluate, summary
 from thf_jax.inference.load import load
+from thf_jax.inference.outputs import appearing, check_output
 
 
 def options() -> argparse.ArgumentParser:
@@ -58,8 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Evaluate, print the table and write the file."""
     if arguments.every < 1:
         raise InputError(f"--every is 1 or more, not {arguments.every}")
-    if not arguments.output.absolute().parent.is_dir():
-        raise InputError(f"{arguments.output} cannot be written: there is no folder {arguments.output.parent}")
+    output = check_output(arguments.output, (".json",))
     animator = load(arguments.model)
     dataset = open_dataset(arguments.data, arguments.split, data_dir=arguments.data_dir, size=animator.size)
     clips = evaluate(animator, dataset, every=arguments.every)
@@ -76,9 +75,8 @@ def run(arguments: argparse.Namespace) -> None:
         "summary": totals,
         "clips": [dataclasses.asdict(score) for score in scores],
     }
-    beside = arguments.output.with_name(arguments.output.name + ".part")
-    beside.write_text(json.dumps(results, indent=2) + "\n")
-    os.replace(beside, arguments.output)
+    with appearing(output) as partial:
+        partial.write_text(json.dumps(results, indent=2) + "\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
