@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from thf_jax.inference.detail import with_source_detail
 from thf_jax.ops.filtering import area_resize
 from thf_jax.ops.sampling import pixel_grid

@@ -97,9 +97,8 @@ def run(options: argparse.Namespace) -> None:
         print(f"frame {best} is nearest to the portrait's pose")
     frames = driving_frames(driving, animator.size, crop=options.crop)
     detail = detail_of(source, animator.size, crop=options.crop) if options.detail else None
-    if detail is not None:
-        face = detail
-    compose = composer(source, face, crop=options.crop, paste_back=options.paste_back, compare=options.compare)
+    shown = face if detail is None else detail
+    compose = composer(source, shown, crop=options.crop, paste_back=options.paste_back, compare=options.compare)
     moving = results(animator, face, frames, detail=detail, **motion_options)
     progress = Progress(moving, label="animating", total=driving.length)
     with open_video(target, driving.rate, sound_from=driving.sound) as write:

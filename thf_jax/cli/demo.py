@@ -47,10 +47,10 @@ def run(options: argparse.Namespace) -> None:
     animator = load(motion.model or assets.default_model())
     portrait = read_source(assets.portrait_path())
     detail = detail_of(portrait, animator.size, crop=True)
-    face = look(portrait, animator.size, crop=True) if detail is None else detail
+    face = look(portrait, animator.size, crop=True)
 
     moments = {round(moment) for moment in np.linspace(0, len(motion) - 1, PANELS)}
-    panels = [face]
+    panels = [face if detail is None else detail]
     progress = Progress(results(animator, face, motion, detail=detail), label="animating", total=len(motion))
     with open_video(target, motion.rate) as write:
         for index, (picture, _) in enumerate(progress):

@@ -14,6 +14,7 @@ from thf_jax.inference.crop import box_of, look, paste
 from thf_jax.inference.detail import add_source_detail
 from thf_jax.inference.driving import Driving
 from thf_jax.inference.video import to_uint8
+from thf_jax.interop.shapes import complete
 from thf_jax.models.animator import Animator
 from thf_jax.types import Rendering
 
@@ -31,7 +32,12 @@ def driving_frames(driving: Driving, size: int, *, crop: bool = True) -> Iterato
 
 
 def results(
-    animator: Animator, face: Picture, frames: Iterable[Any], *, detail: Picture | None = None, **options: Any
+    animator: Animator,
+    face: Picture,
+    frames: Iterable[Any],
+    *,
+    detail: UInt8[np.ndarray, "y x 3"] | None = None,
+    **options: Any,
 ) -> Iterator[tuple[Picture, Picture | None]]:
     """A pair a frame: the result, and the picture that drove it or None where a motion did.
 
@@ -54,11 +60,13 @@ def finisher(animator: Animator, detail: Picture | None) -> Callable[[Rendering]
     if detail is None:
         return lambda rendering: rendering.image
     large = jnp.asarray(detail, jnp.float32) / 255
-    align_corners = animator.settings["generator"]["align_corners"]
+    align_corners = complete(animator.system, animator.settings)["generator"]["align_corners"]
     return lambda rendering: add_source_detail(rendering, large, align_corners=align_corners)
 
 
-def detail_of(source: Picture, size: int, *, crop: bool, most: int = LARGEST_DETAIL) -> Picture | None:
+def detail_of(
+    source: Picture, size: int, *, crop: bool, most: int = LARGEST_DETAIL
+) -> UInt8[np.ndarray, "s s 3"] | None:
     """The region of the portrait that the model sees, at its own resolution up to `most` pixels; None if no gain."""
     box = box_of(source, crop=crop)
     side = min(max(box.height, box.width), most)
@@ -88,7 +96,7 @@ def composer(
     if not compare:
         return lambda result, driving: result
 
-    def side_by_side(result: Picture, driving: Picture | None) -> Picture:
+    def side_by_side(result: Picture, driving: UInt8[np.ndarray, "y x 3"] | None) -> UInt8[np.ndarray, "h z 3"]:
         shown = [face, result] if driving is None else [face, driving, result]
         return np.hstack([resize(picture, result.shape[0]) for picture in shown])
 
