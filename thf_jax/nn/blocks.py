@@ -1,5 +1,7 @@
 """The blocks that the whole family is built from: convolution, batch norm and ReLU in four arrangements."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -11,7 +13,7 @@ torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 """PyTorch's default for kernels, U(+-1/sqrt(fan_in)): the published recipes start from it."""
 
 
-def torch_bias(fan_in: int) -> jax.nn.initializers.Initializer:
+def torch_bias(fan_in: int) -> Callable[..., Array]:
     """PyTorch's default for biases: U(+-1/sqrt(fan_in))."""
     bound = fan_in**-0.5
     return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -bound, bound)
@@ -84,7 +86,7 @@ class Conv(nn.Module):
     padding: int | None = None
     doubled: bool = False
     kernel_init: nn.initializers.Initializer = torch_uniform
-    bias_init: nn.initializers.Initializer | None = None
+    bias_init: Callable[..., Array] | None = None
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b y x features"]:
