@@ -121,8 +121,17 @@ def _rendered(animator: Animator, encoded: Any, motions: Iterator[Any], batch_si
             continue
         # The last batch is filled up, since another size would be compiled anew.
         filled = batch + [batch[-1]] * (batch_size - len(batch))
-        together = animator.render(encoded, jax.tree.map(lambda *rows: jnp.stack(rows), *filled))
-        yield [jax.tree.map(operator.itemgetter(row), together) for row in range(len(batch))]
+        yield _rows(animator.render(encoded, _stacked(*filled)))[: len(batch)]
+
+
+@jax.jit
+def _stacked(*motions: Any) -> Any:
+    return jax.tree.map(lambda *rows: jnp.stack(rows), *motions)
+
+
+@jax.jit
+def _rows(rendering: Rendering) -> list[Rendering]:
+    return [jax.tree.map(operator.itemgetter(row), rendering) for row in range(rendering.image.shape[0])]
 
 
 def _running_ahead(batches: Iterable[list[Rendering]], count: int) -> Iterator[list[Rendering]]:

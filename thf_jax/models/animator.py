@@ -18,12 +18,30 @@ from thf_jax.ops.filtering import area_resize
 from thf_jax.types import Rendering
 
 
-@functools.partial(jax.jit, static_argnames=("module", "method"))
-def _apply(module: nn.Module, variables: Any, *arguments: Any, method: str) -> Any:
-    return module.apply(variables, *arguments, method=method)
+@functools.partial(jax.jit, static_argnames=("module", "batched", "method"))
+def _apply(module: nn.Module, variables: Any, *arguments: Any, batched: tuple[bool, ...], method: str) -> Any:
+    """What a verb makes of its arguments. One without a batch axis serves the whole batch of another.
+
+    Where none has such an axis, neither has the result. Scaling, batching and slicing belong to the compiled program:
+    outside of it each would be a dispatch for every frame and array.
+    """
+    count = next((jax.tree.leaves(x)[0].shape[0] for x, rows in zip(arguments, batched, strict=True) if rows), 1)
+    together = [
+        x if rows else jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), x)
+        for x, rows in zip(jax.tree.map(_unit, arguments), batched, strict=True)
+    ]
+    result = module.apply(variables, *together, method=method)
+    return result if any(batched) else jax.tree.map(lambda leaf: leaf[0], result)
 
 
-_resize = jax.jit(area_resize, static_argnames="shape")
+def _unit(pixels: jax.Array) -> jax.Array:
+    """Bytes brought to [0, 1]; everything else as it is."""
+    return pixels.astype(jnp.float32) / 255 if pixels.dtype == np.uint8 else pixels
+
+
+@functools.partial(jax.jit, static_argnames="size")
+def _resized(pixels: jax.Array, *, size: int) -> jax.Array:
+    return area_resize(_unit(pixels), (size, size))
 
 
 def as_images(pixels: Any, size: int) -> tuple[jax.Array, bool]:
@@ -31,28 +49,34 @@ def as_images(pixels: Any, size: int) -> tuple[jax.Array, bool]:
 
     Args:
         pixels: uint8, or floating in [0, 1]; [h w 3] or [b h w 3]; resized by area where h or w is not `size`.
+        size: the side of the images.
 
     Raises:
         InputError: another shape or type.
     """
+    checked = _checked(pixels)
+    images, batched = _resized(checked, size=size), checked.ndim == 4
+    return images if batched else images[None], batched
+
+
+def _checked(pixels: Any) -> np.ndarray | jax.Array:
+    """The pixels as they came if they are uint8 or float32, other floating ones as float32."""
     if not isinstance(pixels, jax.Array):
         pixels = np.asarray(pixels)
     if pixels.ndim not in (3, 4) or pixels.shape[-1] != 3 or 0 in pixels.shape:
         raise InputError(f"an image has the shape [h w 3], or [b h w 3] for a batch of them, not {list(pixels.shape)}")
     if pixels.dtype == np.uint8:
-        images = jnp.asarray(pixels, jnp.float32) / 255
-    elif jnp.issubdtype(pixels.dtype, jnp.floating):
-        images = jnp.asarray(pixels, jnp.float32)
-    else:
+        return pixels
+    if not jnp.issubdtype(pixels.dtype, jnp.floating):
         raise InputError(f"an image is uint8, or floating between 0 and 1, not {pixels.dtype}")
-    batched = images.ndim == 4
-    images = images if batched else images[None]
-    return (images if images.shape[1:3] == (size, size) else _resize(images, shape=(size, size))), batched
+    return pixels.astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
 class Animator:
-    """A system, its settings and its variables. The verbs are jitted; one compilation serves every animator of equal settings.
+    """A system, its settings and its variables.
+
+    The verbs are jitted; one compilation serves every animator of equal settings.
 
     Attributes:
         system: its name, `fomm` for one.
@@ -75,7 +99,7 @@ class Animator:
         """Everything that depends on the source alone.
 
         Args:
-            source: [h w 3], uint8 or floating in [0, 1]; a batch axis may stand in front. Another size is resized by area.
+            source: [h w 3], uint8 or floating in [0, 1]; a batch axis may stand before it. Other sizes are resized.
         """
         return self._image_verb("encode", source)
 
@@ -89,23 +113,18 @@ class Animator:
         Raises:
             InputError: two batches of different lengths.
         """
-        encoded_batched, motion_batched = encoded.image.ndim == 4, jax.tree.leaves(motion)[0].ndim == 3
-        if not motion_batched:
-            motion = jax.tree.map(lambda x: x[None], motion)
-        count = jax.tree.leaves(motion)[0].shape[0]
-        if not encoded_batched:
-            encoded = jax.tree.map(lambda x: jnp.broadcast_to(x[None], (count, *x.shape)), encoded)
-        elif not motion_batched:
-            motion = jax.tree.map(lambda x: jnp.broadcast_to(x, (encoded.image.shape[0], *x.shape[1:])), motion)
-        elif encoded.image.shape[0] != count:
+        batched = encoded.image.ndim == 4, jax.tree.leaves(motion)[0].ndim == 3
+        counts = encoded.image.shape[0], jax.tree.leaves(motion)[0].shape[0]
+        if all(batched) and counts[0] != counts[1]:
             raise InputError(
-                f"a batch of {encoded.image.shape[0]} encoded sources does not go with one of {count} motions; "
+                f"a batch of {counts[0]} encoded sources does not go with one of {counts[1]} motions; "
                 "give as many of both, or one of either without a batch axis"
             )
-        rendering = _apply(self.module, self.variables, encoded, motion, method="render")
-        return rendering if encoded_batched or motion_batched else jax.tree.map(lambda x: x[0], rendering)
+        return _apply(self.module, self.variables, encoded, motion, batched=batched, method="render")
 
     def _image_verb(self, method: str, pixels: Any) -> Any:
-        images, batched = as_images(pixels, self.size)
-        result = _apply(self.module, self.variables, images, method=method)
-        return result if batched else jax.tree.map(lambda x: x[0], result)
+        images = _checked(pixels)
+        if images.shape[-3:-1] != (self.size, self.size):
+            # A program of its own, so that the large one of the verb serves pictures of every size.
+            images = _resized(images, size=self.size)
+        return _apply(self.module, self.variables, images, batched=(images.ndim == 4,), method=method)
