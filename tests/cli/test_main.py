@@ -23,7 +23,18 @@ def fresh(code: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["animate"], ["motion"], ["motion", "extract"], ["motion", "show"], ["demo"], ["convert"], ["models"]]
+    "words",
+    [
+        [],
+        ["animate"],
+        ["motion"],
+        ["motion", "extract"],
+        ["motion", "show"],
+        ["demo"],
+        ["convert"],
+        ["export"],
+        ["models"],
+    ],
 )
 def test_help(capsys, words):
     with pytest.raises(SystemExit) as end:
@@ -44,6 +55,8 @@ def test_help(capsys, words):
         (["models", "extra"], "`thf models` does not take 'extra'; see `thf models --help`"),
         (["animate", "a", "b", "--best-frames"], "does not take '--best-frames'; the nearest is '--best-frame'"),
         (["animate", "a", "b", "--comp"], "does not take '--comp'"),
+        (["animate", "", "b"], "one of the arguments is empty"),
+        (["animate", "x" * 5000 + ".png", "b"], "cannot be used: File name too long"),
         (["animate", "a", "b", "--model"], "argument --model: expected one argument"),
     ],
 )

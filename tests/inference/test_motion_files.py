@@ -109,8 +109,13 @@ def change_header(path, **changes):
         ({"version": 2}, "of version 2, and this program reads version 1"),
         ({"frames": 8}, r"is damaged: position holds float32 \[7, 10, 2\]"),
         ({"rate": "0/1"}, "is damaged"),
+        ({"rate": "1/0"}, "is damaged"),
         ({"rate": "fast"}, "is damaged"),
-        ({"kind": "Regions"}, "is damaged"),
+        ({"rate": float("inf")}, "is damaged: its rate is inf"),
+        ({"system": None}, "is damaged: its system is None"),
+        ({"model": 7}, "is damaged: its model is 7"),
+        ({"version": None}, "of version None"),
+        ({"kind": "Regions"}, "is damaged: it lacks, or does not know, 'Regions'"),
     ],
 )
 def test_a_header_that_does_not_fit_is_refused(written, changes, sentence):

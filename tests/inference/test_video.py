@@ -126,6 +126,8 @@ def test_no_frames_are_refused_with_sound_too(tmp_path):
         ("full", "must be new or empty"),
         ("file", "must be new or empty"),
         ("out.mp3", "of an unknown kind; the nearest is '.mp4'"),
+        (".mp4", "is no name of a file or folder"),
+        ("full/..", "is no name of a file or folder"),
     ],
 )
 def test_an_unwritable_path_is_refused(tmp_path, name, sentence):
@@ -135,6 +137,13 @@ def test_an_unwritable_path_is_refused(tmp_path, name, sentence):
         (tmp_path / file).write_text("")
     with pytest.raises(InputError, match=sentence):
         check_video_output(tmp_path / name, Fraction(25))
+
+
+@pytest.mark.parametrize("path", ["", ".", "/"])
+def test_a_path_without_a_name_is_refused(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)  # empty, so that it could be a folder for frames
+    with pytest.raises(InputError, match="is no name of a file or folder"):
+        check_video_output(path, Fraction(25))
 
 
 def test_a_rate_that_a_gif_cannot_play_is_refused(tmp_path):
@@ -174,6 +183,13 @@ def test_sound_that_the_container_cannot_hold_is_encoded_anew(tmp_path, clip, vi
     tone = np.concatenate(chunks)[: 48_000 * 9 // 10]
     loudest = np.argmax(np.abs(np.fft.rfft(tone))) * 48_000 / len(tone)
     assert loudest == pytest.approx(440, abs=3)
+
+
+def test_sound_of_a_rate_that_the_encoder_lacks_is_resampled(tmp_path):
+    source = write_clip(tmp_path / "clip.mkv", count=5, sound="flac", sampling=192_000)
+    write_video(tmp_path / "out.mp4", pictures(5), 25.0, sound_from=source)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.audio[0].rate == 48_000
 
 
 def test_sound_ends_with_the_pictures(tmp_path):

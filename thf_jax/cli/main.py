@@ -1,5 +1,6 @@
 """The command `thf`."""
 
+import errno
 import sys
 import traceback
 from collections.abc import Sequence
@@ -11,6 +12,11 @@ from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+UNREACHABLE = {
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+}
+"""What the system answers where a path is at fault, and not the work."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        if "" in words:
+            raise InputError("one of the arguments is empty where a name or a value was wanted")
         options = _parser().parse_args(words)
         options.run(options)
     except (InputError, ClipError) as error:
@@ -28,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         return _report(error, INTERRUPTED, "interrupted", words)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in UNREACHABLE:
+            name = f" {error.filename}" if error.filename else ""
+            return _report(error, WRONG_INPUT, f"the file or folder{name} cannot be used: {error.strerror}", words)
         cause = " ".join([f"{type(error).__name__}:", *str(error).splitlines()[:1]])
         return _report(error, FAILED, f"the work failed: {cause} (--debug shows where)", words)
     return DONE

@@ -42,7 +42,7 @@ class Progress(Generic[Item]):
 
     def _lined(self) -> Iterator[Item]:
         due = time.perf_counter() + INTERVAL
-        for count, item in enumerate(self.items):
+        for count, item in enumerate(self.items, start=1):
             if time.perf_counter() >= due:
                 print(f"{self.label}: frame {count} of {self.total or 'unknown many'}", file=sys.stderr, flush=True)
                 due = time.perf_counter() + INTERVAL

@@ -36,6 +36,7 @@ SUFFIX = ".motion"
 _KINDS: dict[str, tuple[type[Any], dict[str, str]]] = {
     "Keypoints": (Keypoints, {"position": "frame keypoint xy", "jacobian": "frame keypoint row column"})
 }
+_HEADER_TYPES = {"system": str, "model": str | None, "kind": str, "rate": str, "frames": int, "size": int}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,12 +105,14 @@ def read_motion(path: str | os.PathLike[str]) -> MotionFile:
             raise ValueError(f"its format is {header['format']!r}")
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a motion file; `thf motion extract` makes one from a clip") from error
-    if header["version"] != VERSION:
-        found = header["version"]
+    if header.get("version") != VERSION:
+        found = header.get("version")
         raise InputError(f"{path} is a motion file of version {found}, and this program reads version {VERSION}")
     try:
         return _checked(header, arrays)
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise InputError(f"the motion file {path} is damaged: it lacks, or does not know, {error}") from error
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise InputError(f"the motion file {path} is damaged: {error}") from error
 
 
@@ -137,6 +140,9 @@ def _fields(motion: Any) -> dict[str, np.ndarray]:
 
 
 def _checked(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> MotionFile:
+    for name, kinds in _HEADER_TYPES.items():
+        if not isinstance(header[name], kinds):
+            raise ValueError(f"its {name} is {header[name]!r}")
     kind, axes = _KINDS[header["kind"]]
     for name, array in arrays.items():
         if array.ndim != len(axes[name].split()) or array.dtype != np.float32 or len(array) != header["frames"]:

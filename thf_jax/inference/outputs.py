@@ -20,6 +20,8 @@ def check_output(path: str | os.PathLike[str], suffixes: Collection[str]) -> Pat
         InputError: another suffix, no such folder, something of another kind stands there, or no right to write.
     """
     target = Path(path)
+    if target.name in ("", "..") or target.name.lower() in suffixes:
+        raise InputError(f"{os.fspath(path)!r} is no name of a file or folder to write; write a name, as in out.mp4")
     if target.suffix.lower() not in suffixes:
         choices = [suffix for suffix in suffixes if suffix]
         raise InputError(f"{target.name} would be a file of an unknown kind{nearest(target.suffix.lower(), choices)}")

@@ -51,8 +51,9 @@ def carry_sound(
     if stream.codec_context.name in copied:
         packets = _copied(source, stream, container.add_stream_from_template(stream), begin)
     else:
-        # Opus knows a few rates only, of which 48 kHz is the natural one.
-        rate = 48_000 if codec == "libopus" else stream.rate
+        # Encoders know certain rates only, of which 48 kHz is the one that all of them have.
+        known = av.Codec(codec, "w").audio_rates
+        rate = stream.rate if known is None or stream.rate in known else 48_000
         layout = "mono" if stream.channels == 1 else "stereo"
         target = cast(AudioStream, container.add_stream(codec, rate=rate, layout=layout))
         packets = _encoded(source, stream, target, begin)
