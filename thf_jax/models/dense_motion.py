@@ -52,7 +52,7 @@ class DenseMotion(nn.Module):
     def _candidates(self, image: Array, source: Keypoints, driving: Keypoints) -> tuple[Array, Array, Array]:
         """For one example: every motion's flow [n h w 2], the source so moved [n h w 3], and its heat-map [n h w 1]."""
         small = downsample(image, self.scale)
-        shape = small.shape[:2]
+        shape = (small.shape[0], small.shape[1])
         jacobian = relative_jacobian(source.jacobian, driving.jacobian)
         flows = local_affine_flows(source.position, driving.position, jacobian, shape)
         moved = jax.vmap(lambda flow: sample(small, flow, align_corners=self.align_corners))(flows)
