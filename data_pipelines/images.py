@@ -33,10 +33,14 @@ def opened(path: Path, wanted: str = "a png, jpg or webp file") -> Iterator[Imag
 
 
 def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
-    """The still at `path`, upright, as RGB; transparent parts lie over white, 16-bit grey is scaled to 8 bits.
+    """The still at `path`, upright, as RGB.
+
+    What has no one meaning as 8-bit RGB is refused, not guessed at: what shows through transparent parts, which inks
+    CMYK means, how 16 bits are to be rounded.
 
     Raises:
-        InputError: there is no file, it is no image, it is damaged, or a side is shorter than 16 px.
+        InputError: there is no file, it is no image, it is damaged, a side is shorter than 16 px, or it has an alpha
+            channel, CMYK colours or 16 bits a channel.
     """
     with opened(Path(path)) as image:
         width, height = image.size
@@ -44,21 +48,30 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
             raise InputError(
                 f"the image {path} is too small: it is {width} x {height}, each side must be at least {MINIMUM_SIDE} px"
             )
-        return as_rgb(over_white(ImageOps.exif_transpose(image)))
+        if trouble := _ambiguity(image, Path(path)):
+            raise InputError(f"the image {path} {trouble}: save it as 8-bit RGB, a png or jpg, and give that")
+        return as_rgb(ImageOps.exif_transpose(image))
+
+
+def _ambiguity(image: Image.Image, path: Path) -> str | None:
+    """What keeps the image from being 8-bit RGB, or None."""
+    if image.mode == "CMYK":
+        return "has CMYK colours"
+    if image.mode[0] in "IF" or (image.format == "PNG" and _png_depth(path) == 16):
+        return "has more than 8 bits a channel"
+    return "has an alpha channel" if image.has_transparency_data else None
+
+
+def _png_depth(path: Path) -> int:
+    """Bits a channel, which Pillow does not tell of colour images; they stand behind the size in the first chunk."""
+    with path.open("rb") as file:
+        return file.read(25)[24]
 
 
 def read_frame(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """A frame, or a strip of frames, as stored: an alpha channel is dropped, as the published loaders do."""
+    """A frame, or a strip of frames, as stored: an alpha channel is dropped, as the published loaders do it."""
     with opened(path) as image:
         return as_rgb(image)
-
-
-def over_white(image: Image.Image) -> Image.Image:
-    """The image as it looks on white paper."""
-    if not image.has_transparency_data:
-        return image
-    image = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
 
 
 def as_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:

@@ -122,17 +122,31 @@ def test_out_mp4_in_the_current_folder_is_the_default(thf, model, photo, clip, t
     assert (tmp_path / "out.mp4").is_file()
 
 
-@pytest.mark.parametrize("mode", ["CMYK", "RGBA", "LA", "P", "L", "I;16", "1"])
-def test_pictures_of_every_mode_are_animated(thf, model, clip, tmp_path, mode):
+def photo_of_mode(folder, mode):
+    """A portrait, stored as Pillow's `mode`."""
     picture = Image.fromarray(pictures(1)[0])
     if mode == "I;16":
         picture = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
     else:
         picture = picture.convert(mode)
-    path = tmp_path / ("photo.jpg" if mode == "CMYK" else "photo.png")
+    path = folder / ("photo.jpg" if mode == "CMYK" else "photo.png")
     picture.save(path)
-    outcome = thf("animate", path, clip, "-o", tmp_path / "out.mp4", "--model", model)
+    return path
+
+
+@pytest.mark.parametrize("mode", ["P", "L", "1"])
+def test_pictures_of_other_modes_are_animated(thf, model, clip, tmp_path, mode):
+    outcome = thf("animate", photo_of_mode(tmp_path, mode), clip, "-o", tmp_path / "out.mp4", "--model", model)
     assert (outcome.status, outcome.err) == (0, "")
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "RGBA", "LA", "I;16"])
+def test_pictures_that_are_not_8_bit_rgb_are_refused(thf, model, clip, tmp_path, mode):
+    outcome = thf("animate", photo_of_mode(tmp_path, mode), clip, "-o", tmp_path / "out.mp4", "--model", model)
+    assert outcome.status == 2
+    assert len(outcome.err.splitlines()) == 1
+    assert "save it as 8-bit RGB" in outcome.err
+    assert not (tmp_path / "out.mp4").exists()
 
 
 def spoilt_inputs(folder):

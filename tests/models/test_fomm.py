@@ -49,3 +49,9 @@ def test_training_updates_the_statistics_of_every_part(variables):
     assert set(before) == {"detector", "dense_motion", "generator"}
     same = jax.tree.map(np.array_equal, after, before)
     assert not any(jax.tree.leaves(same))
+
+
+def test_the_shapes_of_what_the_verbs_exchange_need_no_numbers(variables):
+    encoded = jax.eval_shape(lambda v: MODULE.apply(v, SOURCE, method="encode"), variables)
+    assert encoded.image.shape == SOURCE.shape
+    assert jax.tree.map(lambda x: None, encoded).motion.position is None

@@ -17,9 +17,12 @@ from thf_jax.errors import InputError
 
 Batch = TypeVar("Batch")
 
+TOTALS = ("loss", "gradient_norm")
+"""Measures that follow from the single terms."""
+
 
 class NonFiniteLossError(RuntimeError):
-    """A loss term became infinite or not a number."""
+    """A loss term, or the gradient, became infinite or not a number."""
 
 
 def check_finite(step: int, metrics: Mapping[str, float]) -> None:
@@ -28,11 +31,12 @@ def check_finite(step: int, metrics: Mapping[str, float]) -> None:
     Raises:
         NonFiniteLossError: with the name of the first term that is not, and the step.
     """
-    names = [name for name in metrics if name != "loss"] + ["loss"]
-    for name in names:
+    # A single term says more than the sum, and the sum more than the gradient that follows from it.
+    for name in sorted(metrics, key=lambda name: TOTALS.index(name) if name in TOTALS else -1):
         if not np.isfinite(metrics[name]):
             raise NonFiniteLossError(
-                f"the loss term {name!r} is {float(metrics[name])} at step {step}; the checkpoints before it are intact"
+                f"training stopped: {name!r} is {float(metrics[name])} at step {step}; "
+                "the checkpoints before it are intact"
             )
 
 

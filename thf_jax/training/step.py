@@ -74,7 +74,7 @@ class Seen(NamedTuple):
 def train_step(
     recipe: Recipe, state: TrainState, perceptual: Any, batch: Mapping[str, Array], key: PRNGKeyArray
 ) -> tuple[TrainState, dict[str, Float[Array, ""]]]:
-    """The next state, and every loss term by name (weighted) with their sum as `loss`.
+    """The next state; every loss term by name (weighted), their sum as `loss`, and the gradient's norm.
 
     Pure: run it under `jax.jit` with a sharded batch. The networks' statistics are those of the global batch.
 
@@ -102,7 +102,8 @@ def train_step(
     if discriminator is not None:
         discriminator = dataclasses.replace(discriminator, statistics=judge_statistics)
         discriminator, named["discriminator"] = _discriminator_step(recipe, discriminator, seen)
-    return TrainState(state.step + 1, animator, discriminator), {"loss": total, **named}
+    measured = {"loss": total, **named, "gradient_norm": optax.global_norm(gradients)}
+    return TrainState(state.step + 1, animator, discriminator), measured
 
 
 def generator_terms(recipe: Recipe, seen: Seen, perceptual: Any) -> dict[str, Callable[[], Float[Array, ""]]]:
