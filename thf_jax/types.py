@@ -30,6 +30,16 @@ class Keypoints:
 
 
 @struct.dataclass
+class EncodedImage:
+    """What FOMM needs of a source, computed once."""
+
+    image: Float[Array, "*b h w 3"]
+    features: list[Array]
+    """Each [*b y x c]; which ones, the generator says."""
+    motion: Keypoints
+
+
+@struct.dataclass
 class Warp:
     """How the source image becomes the driving frame's pose."""
 

@@ -1,22 +1,12 @@
 """First Order Motion Model for Image Animation (Siarohin et al., NeurIPS 2019)."""
 
 from flax import linen as nn
-from flax import struct
 from jaxtyping import Array, Float
 
 from thf_jax.models.dense_motion import DenseMotion
 from thf_jax.models.detector import KeypointDetector
 from thf_jax.models.generator import Generator
-from thf_jax.types import Keypoints, Rendering
-
-
-@struct.dataclass
-class EncodedImage:
-    """What FOMM needs of a source, computed once."""
-
-    image: Float[Array, "*b h w 3"]
-    features: list[Array]
-    motion: Keypoints
+from thf_jax.types import EncodedImage, Keypoints, Rendering
 
 
 class FOMM(nn.Module):
