@@ -74,6 +74,14 @@ def read_frame(path: Path) -> UInt8[np.ndarray, "h w 3"]:
         return as_rgb(image)
 
 
+def over_white(image: Image.Image) -> Image.Image:
+    """The image as it looks on white paper."""
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+
+
 def as_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
     """The decoded pixels as RGB, without alpha; 16-bit grey is scaled to 8 bits, where Pillow would clip it."""
     if image.mode.startswith("I"):

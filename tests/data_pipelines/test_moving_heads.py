@@ -286,7 +286,7 @@ def test_on_the_fly_feeds_the_pair_loader():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: on_the_fly("evl"), "no split evl: it has train, eval, did you mean eval"),
+        (lambda: on_the_fly("evl"), "no split evl: it has train, eval; did you mean eval"),
         (lambda: on_the_fly("train", clips=0), "at least 1"),
         (lambda: on_the_fly("train", size=2), "at least 8"),
         (lambda: clip_frames(0, 0, size=4, length=1), "at least 8"),

@@ -26,5 +26,5 @@ def test_a_step_of_every_variant(name):
     before, after, metrics = jax.eval_shape(first_step, {"source": image, "driving": image})
     assert [(x.shape, x.dtype) for x in after] == [(x.shape, x.dtype) for x in before]
     wanted = {term for term, weight in recipe.weights.items() if weight}
-    assert set(metrics) == wanted | {"loss"} | ({"discriminator"} if "adversarial" in name else set())
+    assert set(metrics) == wanted | {"loss", "gradient_norm"} | ({"discriminator"} if "adversarial" in name else set())
     assert all(value.shape == () and value.dtype == jnp.float32 for value in metrics.values())

@@ -46,7 +46,7 @@ class KeypointDetector(nn.Module):
     def __call__(self, frame: Float[Array, "b h w 3"], *, train: bool = False) -> Keypoints:
         small = jax.vmap(lambda image: downsample(image, self.scale))(frame)
         features = Hourglass(self.width, self.depth, self.most, name="hourglass")(small, train=train)
-        logits = Conv(self.count, 7, self.padding, name="heatmaps")(features)
+        logits = Conv(self.count, 7, self.padding, bias_cancels=True, name="heatmaps")(features)
         heatmaps = jax.vmap(lambda x: heatmaps_from_logits(x, temperature=self.temperature))(logits)
         position = jax.vmap(expected_position)(heatmaps)
         if self.jacobians is None:

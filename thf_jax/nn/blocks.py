@@ -79,12 +79,16 @@ class Conv(nn.Module):
     Args:
         padding: zeros added on each side; None keeps the image's size.
         doubled: whether the image is enlarged two times first, each pixel repeated; for size 3 alone.
+        bias_cancels: whether what follows takes every channel's mean away again (batch norm by the batch's own
+            statistics, a softmax over all pixels). The bias then has no effect and its gradient is exactly 0, for
+            which float arithmetic would give noise, and Adam, which divides by the noise's size, a random walk.
     """
 
     features: int
     size: int
     padding: int | None = None
     doubled: bool = False
+    bias_cancels: bool = False
     kernel_init: nn.initializers.Initializer = torch_uniform
     bias_init: Callable[..., Array] | None = None
 
@@ -93,6 +97,8 @@ class Conv(nn.Module):
         pad = (self.size - 1) // 2 if self.padding is None else self.padding
         kernel = self.param("kernel", self.kernel_init, (self.size, self.size, x.shape[-1], self.features))
         bias = self.param("bias", self.bias_init or torch_bias(self.size**2 * x.shape[-1]), (self.features,))
+        if self.bias_cancels:
+            bias = jax.lax.stop_gradient(bias)
         y = convolve_doubled(x, kernel) if self.doubled else convolve(x, kernel, padding=pad)
         return y + bias.astype(y.dtype)
 
@@ -150,7 +156,7 @@ def double(x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w c"]:
 
 
 def _conv_norm_relu(x: Array, features: int, size: int, train: bool, *, doubled: bool = False) -> Array:
-    x = Conv(features, size, doubled=doubled, name="conv")(x)
+    x = Conv(features, size, doubled=doubled, bias_cancels=train, name="conv")(x)
     return nn.relu(BatchNorm(name="norm")(x, train=train))
 
 
@@ -196,7 +202,8 @@ class ResidualBlock(nn.Module):
         branch = x
         for index in ("1", "2"):
             branch = nn.relu(BatchNorm(name=f"norm{index}")(branch, train=train))
-            branch = Conv(x.shape[-1], 3, name=f"conv{index}")(branch)
+            cancels = train and index == "1"  # by the norm that follows
+            branch = Conv(x.shape[-1], 3, bias_cancels=cancels, name=f"conv{index}")(branch)
         return x + branch
 
 

@@ -23,6 +23,8 @@ class SpectralConv(nn.Module):
     features: int
     size: int
     normalize: bool
+    bias_cancels: bool = False
+    """As in `Conv`: an instance norm follows."""
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b y x features"]:
@@ -31,6 +33,8 @@ class SpectralConv(nn.Module):
         bias = self.param("bias", torch_bias(self.size**2 * x.shape[-1]), (self.features,))
         if self.normalize:
             kernel = kernel / self._largest_singular_value(kernel, train)
+        if self.bias_cancels:
+            bias = jax.lax.stop_gradient(bias)
         return convolve(x, kernel) + bias.astype(x.dtype)
 
     def _largest_singular_value(self, kernel: Array, train: bool) -> Array:
@@ -73,8 +77,9 @@ class PatchDiscriminator(nn.Module):
         x = image if heatmaps is None else jnp.concatenate([image, heatmaps], axis=-1)
         features = []
         for index, channels in enumerate(widths(self.width, self.most, self.depth)):
-            x = SpectralConv(channels, 4, self.spectral_norm, name=f"conv{index}")(x, train=train)
-            if index > 0:
+            normalized = index > 0
+            x = SpectralConv(channels, 4, self.spectral_norm, normalized, name=f"conv{index}")(x, train=train)
+            if normalized:
                 x = nn.InstanceNorm(epsilon=1e-5, use_fast_variance=False, name=f"norm{index}")(x)
             x = nn.leaky_relu(x, 0.2)
             if index < self.depth - 1:

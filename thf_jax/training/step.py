@@ -102,7 +102,7 @@ def train_step(
     if discriminator is not None:
         discriminator = dataclasses.replace(discriminator, statistics=judge_statistics)
         discriminator, named["discriminator"] = _discriminator_step(recipe, discriminator, seen)
-    measured = {"loss": total, **named, "gradient_norm": optax.global_norm(gradients)}
+    measured = {"loss": total, **named, "gradient_norm": optax.tree.norm(gradients)}
     return TrainState(state.step + 1, animator, discriminator), measured
 
 
