@@ -58,6 +58,9 @@ def explain(error: Exception) -> str:
         return f"there is no configuration file {text.rsplit(': ', 1)[-1]}; configs/fomm.py is one"
     if "Traceback" in text:  # of the configuration file: its last line is the error itself
         text = text.strip().splitlines()[-1].partition(": ")[2]
+    if isinstance(error, (KeyError, AttributeError)):
+        cleaned = text.replace("\\n", " ").replace("\\'", "'").strip("\"'")
+        text = f"no entry {cleaned}"
     return f"the configuration or an option is wrong: {' '.join(text.split())}"
 
 

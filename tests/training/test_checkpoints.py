@@ -3,6 +3,7 @@
 import json
 
 import jax
+import numpy as np
 import pytest
 
 from configs.fomm import get_config
@@ -64,7 +65,7 @@ def test_checkpoints_of_another_configuration_are_refused(tmp_path):
 
 
 def same(first, second):
-    return all(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a == b).all()), first, second)))
+    return all(jax.tree.leaves(jax.tree.map(lambda a, b: np.array_equal(a, b), first, second)))
 
 
 def test_the_second_stage_starts_from_the_networks_of_the_first(tmp_path):
