@@ -59,6 +59,7 @@ def restore(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> 
             state=ocp.args.StandardRestore(abstract), data=grain.checkpoint.CheckpointRestore(batches)
         )
         try:
+            _check_shapes(Path(manager.directory) / str(step) / "state", abstract)
             restored = manager.restore(step, args=arguments)["state"]
         except _DAMAGE as error:
             problems[step] = _first_line(error)
@@ -72,6 +73,26 @@ def restore(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> 
             f"{problems[max(problems)]}); give another workdir, or the configuration that they were made with"
         )
     return state
+
+
+def _check_shapes(folder: Path, abstract: TrainState) -> None:
+    """Nothing, if every array of the state is stored in this shape; found out before anything is read.
+
+    Raises:
+        ValueError: an array is missing or of another shape. (Orbax would find out in the middle of its readers.)
+    """
+    stored = ocp.PyTreeCheckpointer().metadata(folder).item_metadata
+    if stored is None:
+        raise ValueError("its description of the arrays is damaged")
+    shapes = {name: tuple(leaf.shape) for name, leaf in _named(stored.tree) if hasattr(leaf, "shape")}
+    for name, leaf in _named(abstract):
+        if shapes.get(name) != leaf.shape:
+            raise ValueError(f"{name} has the shape {leaf.shape} here and {shapes.get(name, 'none')} there")
+
+
+def _named(tree: Any) -> list[tuple[str, Any]]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree, is_leaf=lambda x: hasattr(x, "shape"))
+    return [(jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in leaves]
 
 
 def _first_line(error: Exception) -> str:
