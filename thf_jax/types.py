@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flax import struct
 from jaxtyping import Array, Float
 
-from thf_jax.ops.linalg2 import inverse, product
+from thf_jax.ops.linalg2 import inverse, nearest_covariance, product
 
 
 @struct.dataclass
 class Keypoints:
-    """The motion of one frame in Monkey-Net and FOMM."""
+    """The motion of one frame in Monkey-Net, FOMM and MRAA.
+
+    MRAA's regions are keypoints too: their shift is the position, their affine transformation the Jacobian.
+    """
 
     position: Float[Array, "*b k 2"]
     """(x, y) in [-1, 1]."""
     jacobian: Float[Array, "*b k 2 2"] | None = None
     """How the neighbourhood of each keypoint is stretched and turned; None means the identity."""
+    covariance: Float[Array, "*b k 2 2"] | None = None
+    """How far each keypoint's heat-map spreads; None means a fixed width, which the model knows."""
+    background: Float[Array, "*b 3 3"] | None = None
+    """Where the background lies in the source, as a map of (x, y, 1); None means that it stands still."""
 
-    def transfer(self, initial: Keypoints, onto: Keypoints, *, scale: float | Array = 1.0) -> Keypoints:
+    def transfer(
+        self, initial: Keypoints, onto: Keypoints, *, scale: float | Array = 1.0, adapt_variance: bool = False
+    ) -> Keypoints:
         """The change from `initial` to this motion, applied to the keypoints `onto`: relative motion.
 
-        position = onto + scale (self - initial), jacobian = (J_self J_initial^-1) J_onto. With `initial` equal to
-        `onto` and a scale of 1 this is the motion itself.
+        position = onto + scale (self - initial), jacobian = (J_self J_initial^-1) J_onto. The covariance stays that of
+        this motion, as published, or is adapted like a Jacobian (Monkey-Net). The background stands still. With
+        `initial` equal to `onto` and a scale of 1 this is the motion itself.
         """
         position = onto.position + scale * (self.position - initial.position)
-        if self.jacobian is None or initial.jacobian is None or onto.jacobian is None:
-            return Keypoints(position)
-        return Keypoints(position, product(product(self.jacobian, inverse(initial.jacobian)), onto.jacobian))
+        jacobian, covariance = _change(self.jacobian, initial.jacobian, onto.jacobian), self.covariance
+        if adapt_variance:
+            covariance = _change(self.covariance, initial.covariance, onto.covariance)
+            covariance = None if covariance is None else nearest_covariance(covariance)
+        return Keypoints(position, jacobian, covariance)
+
+
+def _change(ours: Array | None, initial: Array | None, onto: Array | None) -> Array | None:
+    """(ours initial^-1) onto; None, the identity, where any of them is None."""
+    if ours is None or initial is None or onto is None:
+        return None
+    return product(product(ours, inverse(initial)), onto)
 
 
 @struct.dataclass
 class EncodedImage:
-    """What FOMM needs of a source, computed once."""
+    """What a system with keypoints needs of a source, computed once."""
 
     image: Float[Array, "*b h w 3"]
     features: list[Array]
@@ -62,3 +83,12 @@ class Rendering:
     image: Float[Array, "*b h w 3"]
     """In [0, 1]."""
     warp: Warp
+
+
+@struct.dataclass
+class Reconstruction:
+    """A source in the pose of a driving frame, and what was found on the way: what training looks at."""
+
+    encoded: Any
+    motion: Any
+    rendering: Rendering

@@ -15,6 +15,7 @@ from thf_jax.interop.networks import network_tensors
 from thf_jax.interop.shapes import complete, variable_shapes
 from thf_jax.interop.state_dict import Rules, convert, hourglass_rules, to_device
 from thf_jax.interop.torch_reader import read_checkpoint
+from thf_jax.models import Settings
 from thf_jax.models.animator import Animator
 from thf_jax.nn.discriminator import PatchDiscriminator
 
@@ -76,7 +77,7 @@ def convert_fomm(
 
 def fomm_variables(
     state_dicts: Mapping[str, Any],
-    settings: Mapping[str, Mapping[str, Any]],
+    settings: Settings,
     *,
     size: int = 256,
     title: str = "the checkpoint",

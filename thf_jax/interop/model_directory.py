@@ -131,8 +131,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
         if key not in _CONFIG_KEYS:
             raise InputError(f"{path} has an unknown key {key!r}{nearest(key, _CONFIG_KEYS)}")
     for part, values in config["model"].items():
-        if not isinstance(values, dict):
-            raise InputError(f"{path} needs an object of settings for {part!r}, not {values!r}")
+        if not isinstance(values, dict | None):
+            raise InputError(f"{path} needs an object of settings for {part!r}, or null, not {values!r}")
     return config
 
 

@@ -1,7 +1,6 @@
 """What given settings mean: every default filled in, and the names and shapes of the variables that they make."""
 
 import functools
-from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -10,10 +9,10 @@ from flax import linen as nn
 from flax.errors import FlaxError
 
 from thf_jax.errors import InputError, nearest
-from thf_jax.models import build, published
+from thf_jax.models import Settings, build, published
 
 
-def variable_shapes(system: str, settings: Mapping[str, Mapping[str, Any]], size: int) -> dict[str, Any]:
+def variable_shapes(system: str, settings: Settings, size: int) -> dict[str, Any]:
     """A nested dictionary of `jax.ShapeDtypeStruct`, as the module's `init` would fill it for images of `size`.
 
     Raises:
@@ -33,15 +32,15 @@ def _shapes(module: nn.Module, size: int) -> dict[str, Any]:
     return jax.eval_shape(lambda x: module.init(jax.random.key(0), x, x), image)
 
 
-def complete(system: str, settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The settings with the published value of every one that they leave out.
+def complete(system: str, settings: Settings) -> dict[str, Any]:
+    """The settings with the published value of every one that they leave out. A part that is None stays None.
 
     Raises:
         InputError: no such system or part.
     """
-    full = published(system)
+    full: dict[str, Any] = dict(published(system))
     for part, values in settings.items():
         if part not in full:
             raise InputError(f"{system} has no part named {part!r}{nearest(part, full)}")
-        full[part].update(values)
+        full[part] = None if values is None else full[part] | dict(values)
     return full

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -13,7 +12,7 @@ import numpy as np
 from flax import linen as nn
 
 from thf_jax.errors import InputError
-from thf_jax.models import build
+from thf_jax.models import Settings, build
 from thf_jax.ops.filtering import area_resize
 from thf_jax.types import Rendering
 
@@ -87,7 +86,7 @@ class Animator:
 
     system: str
     size: int
-    settings: Mapping[str, Mapping[str, Any]]
+    settings: Settings
     variables: Any = dataclasses.field(repr=False)
 
     @functools.cached_property

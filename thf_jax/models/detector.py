@@ -8,9 +8,13 @@ from jaxtyping import Array, Float
 from thf_jax.errors import InputError
 from thf_jax.nn.blocks import Conv
 from thf_jax.nn.hourglass import Hourglass
-from thf_jax.ops.filtering import downsample
-from thf_jax.ops.keypoints import expected_position, expected_values, heatmaps_from_logits
+from thf_jax.ops.filtering import shrink
+from thf_jax.ops.keypoints import expected_position, expected_values, heatmap_covariance, heatmaps_from_logits
+from thf_jax.ops.linalg2 import principal_axes, product, smallest_singular_value
 from thf_jax.types import Keypoints
+
+JACOBIANS = ("each", "shared", "principal_axes", None)
+COVARIANCES = ("heatmap", "isotropic", "jacobian", None)
 
 
 def _identity_jacobians(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> Array:
@@ -24,13 +28,19 @@ class KeypointDetector(nn.Module):
         count: the number of keypoints.
         width, depth, most: of the hourglass.
         scale: the frame is down-sampled by it first.
+        antialias: whether it is blurred before that (FOMM, MRAA) or every n-th pixel is taken as it is (Monkey-Net).
         temperature: of the softmax over each heat-map.
-        jacobians: `each` (one map a keypoint), `shared` (one for all) or None (zeroth order, no Jacobian at all).
-        padding: of the 7 x 7 heads. With 0 the heat-map is 6 pixels smaller than the features, and spans [-1, 1] all
-            the same.
+        floor: added to every pixel of a heat-map after the softmax (Monkey-Net: 1e-7).
+        jacobians: `each` (one map a keypoint), `shared` (one for all), `principal_axes` (those of the heat-map's
+            covariance: MRAA, section 3.2) or None (zeroth order, no Jacobian at all).
+        covariance: of the keypoints, for heat-maps of their own width: `heatmap` (how far it spreads), `isotropic` (its
+            mean over x and y: Monkey-Net's variance `single`), `jacobian` (J J^T) or None.
+        smallest_variance: a covariance whose smallest singular value is below it is enlarged as a whole (Monkey-Net).
+        head, padding: of the convolutions that make the maps. With a padding of 0 a heat-map of 7 x 7 heads is 6 pixels
+            smaller than the features, and spans [-1, 1] all the same.
 
     Raises:
-        InputError: `jacobians` is something else.
+        InputError: `jacobians` or `covariance` is something else, or asks for Jacobians that there are none of.
     """
 
     count: int = 10
@@ -38,32 +48,66 @@ class KeypointDetector(nn.Module):
     depth: int = 5
     most: int = 1024
     scale: float = 0.25
+    antialias: bool = True
     temperature: float = 0.1
+    floor: float = 0.0
     jacobians: str | None = "each"
+    covariance: str | None = None
+    smallest_variance: float = 0.0
+    head: int = 7
     padding: int = 0
 
     @nn.compact
     def __call__(self, frame: Float[Array, "b h w 3"], *, train: bool = False) -> Keypoints:
-        small = jax.vmap(lambda image: downsample(image, self.scale))(frame)
+        self._check()
+        small = jax.vmap(lambda image: shrink(image, self.scale, antialias=self.antialias))(frame)
         features = Hourglass(self.width, self.depth, self.most, name="hourglass")(small, train=train)
-        logits = Conv(self.count, 7, self.padding, bias_cancels=True, name="heatmaps")(features)
-        heatmaps = jax.vmap(lambda x: heatmaps_from_logits(x, temperature=self.temperature))(logits)
+        logits = Conv(self.count, self.head, self.padding, bias_cancels=True, name="heatmaps")(features)
+        heatmaps = jax.vmap(lambda x: heatmaps_from_logits(x, temperature=self.temperature, floor=self.floor))(logits)
         position = jax.vmap(expected_position)(heatmaps)
+        spread = jax.vmap(heatmap_covariance)(heatmaps, position)
+        jacobian = self._jacobian(features, heatmaps, spread)
+        return Keypoints(position, jacobian, self._covariance(jacobian, spread))
+
+    def _check(self) -> None:
+        if self.jacobians not in JACOBIANS:
+            raise InputError(
+                f"a detector's jacobians are 'each', 'shared', 'principal_axes' or None, not {self.jacobians!r}"
+            )
+        if self.covariance not in COVARIANCES:
+            raise InputError(
+                f"a detector's covariance is 'heatmap', 'isotropic', 'jacobian' or None, not {self.covariance!r}"
+            )
+        if self.covariance == "jacobian" and self.jacobians is None:
+            raise InputError("a detector without jacobians has no covariance of theirs: take 'heatmap' or None")
+
+    def _jacobian(self, features: Array, heatmaps: Array, spread: Array) -> Array | None:
         if self.jacobians is None:
-            return Keypoints(position)
-        if self.jacobians not in ("each", "shared"):
-            raise InputError(f"a detector's jacobians are 'each', 'shared' or None, not {self.jacobians!r}")
-        channels = 4 * (self.count if self.jacobians == "each" else 1)
-        head = Conv(
-            channels,
-            7,
+            return None
+        if self.jacobians == "principal_axes":
+            return principal_axes(spread)
+        maps = Conv(
+            4 * (self.count if self.jacobians == "each" else 1),
+            self.head,
             self.padding,
             kernel_init=nn.initializers.zeros,
             bias_init=_identity_jacobians,
             name="jacobians",
-        )
-        maps = head(features)
+        )(features)
         if self.jacobians == "shared":
             maps = jnp.tile(maps, self.count)
         values = jax.vmap(expected_values)(heatmaps, maps)
-        return Keypoints(position, values.reshape(*position.shape, 2))
+        return values.reshape(*values.shape[:2], 2, 2)
+
+    def _covariance(self, jacobian: Array | None, spread: Array) -> Array | None:
+        if self.covariance is None:
+            return None
+        if self.covariance == "jacobian" and jacobian is not None:
+            return product(jacobian, jacobian.mT)
+        if self.covariance == "isotropic":
+            mean = (spread[..., 0, 0] + spread[..., 1, 1]) / 2
+            spread = mean[..., None, None] * jnp.eye(2, dtype=spread.dtype)
+        if not self.smallest_variance:
+            return spread
+        smallest = smallest_singular_value(spread)
+        return spread * (jnp.maximum(self.smallest_variance, smallest) / smallest)[..., None, None]

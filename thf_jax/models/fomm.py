@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 from thf_jax.models.dense_motion import DenseMotion
 from thf_jax.models.detector import KeypointDetector
 from thf_jax.models.generator import Generator
-from thf_jax.types import EncodedImage, Keypoints, Rendering
+from thf_jax.types import EncodedImage, Keypoints, Reconstruction, Rendering
 
 
 class FOMM(nn.Module):
@@ -33,6 +33,8 @@ class FOMM(nn.Module):
         warp = self.dense_motion(encoded.image, encoded.motion, motion, train=train)
         return self.generator(encoded.image, encoded.features, warp, train=train)
 
-    def __call__(self, source: Array, driving: Array, *, train: bool = False) -> Rendering:
+    def __call__(self, source: Array, driving: Array, *, train: bool = False) -> Reconstruction:
         """All three verbs at once: the source in the pose of the driving frame. Initialises every parameter."""
-        return self.render(self.encode(source, train=train), self.motion(driving, train=train), train=train)
+        encoded = self.encode(source, train=train)
+        motion = self.motion(driving, train=train)
+        return Reconstruction(encoded, motion, self.render(encoded, motion, train=train))

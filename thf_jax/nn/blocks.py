@@ -103,6 +103,21 @@ class Conv(nn.Module):
         return y + bias.astype(y.dtype)
 
 
+class Dense(nn.Module):
+    """A dense layer [b n] -> [b features], initialised as PyTorch does it. `bias_cancels` as in `Conv`."""
+
+    features: int
+    bias_cancels: bool = False
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*b n"]) -> Float[Array, "*b features"]:
+        kernel = self.param("kernel", torch_uniform, (x.shape[-1], self.features))
+        bias = self.param("bias", torch_bias(x.shape[-1]), (self.features,))
+        if self.bias_cancels:
+            bias = jax.lax.stop_gradient(bias)
+        return x @ kernel.astype(x.dtype) + bias.astype(x.dtype)
+
+
 class BatchNorm(nn.Module):
     """The batch's own statistics in training, running ones otherwise; PyTorch's rule for the running variance.
 
@@ -192,6 +207,33 @@ class UpBlock(nn.Module):
         if train:
             return _conv_norm_relu(double(x), self.features, 3, train)
         return _conv_norm_relu(x, self.features, 3, train, doubled=True)
+
+
+class GroupConv(nn.Module):
+    """A 1 x 1 convolution of `groups` equal groups of channels, none of which sees another; the width is kept."""
+
+    groups: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+        channels = x.shape[-1]
+        size = channels // self.groups
+        kernel = self.param("kernel", torch_uniform, (1, 1, size, channels))
+        bias = self.param("bias", torch_bias(size), (channels,))
+        grouped = x.reshape(*x.shape[:-1], self.groups, size)
+        by_group = kernel.astype(x.dtype).reshape(size, self.groups, size)
+        return jnp.einsum("bhwgi,igo->bhwgo", grouped, by_group).reshape(x.shape) + bias.astype(x.dtype)
+
+
+class GroupBlock(nn.Module):
+    """`GroupConv`, batch norm, ReLU."""
+
+    groups: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w c"]:
+        x = GroupConv(self.groups, name="conv")(x)
+        return nn.relu(BatchNorm(name="norm")(x, train=train))
 
 
 class ResidualBlock(nn.Module):

@@ -55,6 +55,11 @@ def downsample(image: Float[Array, "h w c"], scale: float, *, sigma: float | Non
     return pass_along(pass_along(image, 0), 1)
 
 
+def shrink(image: Float[Array, "h w c"], scale: float, *, antialias: bool = True) -> Float[Array, "y x c"]:
+    """`downsample`, or without `antialias` every (1 / scale)-th pixel as it is, the first one included."""
+    return downsample(image, scale) if antialias else image[:: round(1 / scale), :: round(1 / scale)]
+
+
 def pyramid(image: Float[Array, "h w c"], scales: Sequence[float]) -> list[Float[Array, "_h _w c"]]:
     """The image at each scale, each computed from the full image."""
     return [downsample(image, scale) for scale in scales]

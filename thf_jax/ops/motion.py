@@ -7,6 +7,9 @@ from jaxtyping import Array, Float
 from thf_jax.ops.linalg2 import inverse, product
 from thf_jax.ops.sampling import pixel_grid
 
+SMALLEST_DEPTH = 1e-3
+"""The third coordinate of a projected background is kept this far from 0, where it would send pixels to infinity."""
+
 
 def relative_jacobian(
     source: Float[Array, "*b 2 2"] | None, driving: Float[Array, "*b 2 2"] | None
@@ -17,22 +20,48 @@ def relative_jacobian(
     return product(source, inverse(driving))
 
 
+def unswapped(matrix: Float[Array, "*b 2 2"]) -> Float[Array, "*b 2 2"]:
+    """Each matrix times the sign of its first entry.
+
+    Principal axes are known up to their sign alone; of the two motions between two pairs of axes this is the one that
+    does not turn x around (MRAA; 0 counts as positive).
+    """
+    return matrix * jnp.where(matrix[..., :1, :1] < 0, -1, 1).astype(matrix.dtype)
+
+
+def projective_flow(matrix: Float[Array, "3 3"], shape: tuple[int, int]) -> Float[Array, "h w 2"]:
+    """Where the background of every pixel z of the driving frame lies in the source (MRAA, section 3.3).
+
+    matrix (z, 1), divided by its third coordinate.
+    """
+    grid = pixel_grid(shape, matrix.dtype)
+    precise = jax.lax.Precision.HIGHEST
+    moved = jnp.einsum("ij,hwj->hwi", matrix[:, :2], grid, precision=precise) + matrix[:, 2]
+    depth = moved[..., 2:]
+    near = jnp.where(depth < 0, -SMALLEST_DEPTH, SMALLEST_DEPTH).astype(depth.dtype)
+    return moved[..., :2] / jnp.where(jnp.abs(depth) < SMALLEST_DEPTH, near, depth)
+
+
 def local_affine_flows(
     source_position: Float[Array, "k 2"],
     driving_position: Float[Array, "k 2"],
     jacobian: Float[Array, "k 2 2"] | None,
     shape: tuple[int, int],
+    *,
+    background: Float[Array, "3 3"] | None = None,
 ) -> Float[Array, "k+1 h w 2"]:
     """For every pixel z of the driving frame, where each motion finds it in the source frame.
 
-    T_0(z) = z, the background, stands first; then T_k(z) = s_k + J_k (z - d_k) (equation 4 of the paper), with J_k the
-    `relative_jacobian`, or the identity where it is None (the zeroth-order model).
+    T_0, the background's, stands first: `projective_flow`, or T_0(z) = z where it is None. Then come T_k(z) =
+    s_k + J_k (z - d_k) (equation 4 of the paper), with J_k the `relative_jacobian`, or the identity where it is None
+    (the zeroth-order model).
     """
     grid = pixel_grid(shape, driving_position.dtype)
     offset = grid - driving_position[:, None, None, :]
     if jacobian is not None:
         offset = jnp.einsum("kij,khwj->khwi", jacobian, offset, precision=jax.lax.Precision.HIGHEST)
-    return jnp.concatenate([grid[None], offset + source_position[:, None, None, :]])
+    behind = grid if background is None else projective_flow(background, shape)
+    return jnp.concatenate([behind[None], offset + source_position[:, None, None, :]])
 
 
 def blend_flows(flows: Float[Array, "n h w 2"], masks: Float[Array, "h w n"]) -> Float[Array, "h w 2"]:

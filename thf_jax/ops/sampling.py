@@ -103,13 +103,21 @@ def sample(
     return result
 
 
-def resize_map(values: Float[Array, "*shape c"], shape: tuple[int, ...]) -> Float[Array, "*out c"]:
+def resize_map(
+    values: Float[Array, "*shape c"], shape: tuple[int, ...], *, method: Literal["linear", "nearest"] = "linear"
+) -> Float[Array, "*out c"]:
     """A map (visibility, flow) linearly interpolated to another shape, half-pixel centres, the edge repeated outside.
+
+    With `nearest` pixel i of n becomes pixel floor(i size / n), as PyTorch has it.
 
     A flow is resized as the absolute positions that it holds, as the published systems do: the borders of an enlarged
     identity flow are therefore clamped to the outermost coarse positions. The map itself is returned where the shape is
     right already.
     """
     if values.shape[:-1] == tuple(shape):
+        return values
+    if method == "nearest":
+        for axis, (size, target) in enumerate(zip(values.shape[:-1], shape, strict=True)):
+            values = jnp.take(values, jnp.arange(target) * size // target, axis=axis)
         return values
     return jax.image.resize(values, (*shape, values.shape[-1]), "linear", antialias=False)
