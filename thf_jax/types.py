@@ -42,6 +42,14 @@ class Keypoints:
             covariance = None if covariance is None else nearest_covariance(covariance)
         return Keypoints(position, jacobian, covariance)
 
+    def stretched(self, factors: Float[Array, "*b 1 2"]) -> Keypoints:
+        """The keypoints in a picture stretched about its centre by these factors along x and y.
+
+        Positions and Jacobians alone: the heat-maps that covariances would describe are those of another picture.
+        """
+        jacobian = None if self.jacobian is None else factors[..., None] * self.jacobian
+        return Keypoints(factors * self.position, jacobian)
+
 
 def _change(ours: Array | None, initial: Array | None, onto: Array | None) -> Array | None:
     """(ours initial^-1) onto; None, the identity, where any of them is None."""

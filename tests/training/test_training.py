@@ -15,7 +15,7 @@ from thf_jax.training import checkpoints, parallel
 from thf_jax.training.loop import total_steps, train
 from thf_jax.training.optimizers import learning_rate
 from thf_jax.training.progress import NonFiniteLossError, check_finite
-from thf_jax.training.recipe import build_recipe, initial_state, perceptual_variables
+from thf_jax.training.setup import build_recipe, frozen_variables, initial_state
 from thf_jax.training.step import train_step
 
 
@@ -29,11 +29,11 @@ def run_steps(config, count, devices=None, batch=None):
     mesh = parallel.data_mesh(devices)
     recipe = build_recipe(config, count)
     state = parallel.replicate(initial_state(config, recipe, jax.random.key(1)), mesh)
-    perceptual = parallel.replicate(perceptual_variables(config, recipe), mesh)
+    frozen = parallel.replicate(frozen_variables(config, recipe), mesh)
     step = jax.jit(functools.partial(train_step, recipe))
     history = []
     for _ in range(count):
-        state, metrics = step(state, perceptual, parallel.to_devices(batch or one_batch(), mesh), jax.random.key(2))
+        state, metrics = step(state, frozen, parallel.to_devices(batch or one_batch(), mesh), jax.random.key(2))
         history.append({name: float(value) for name, value in metrics.items()})
     return state, history
 
@@ -107,10 +107,10 @@ def test_batches_and_statistics_are_reduced_and_activations_are_never_gathered()
     mesh = parallel.data_mesh()
     recipe = build_recipe(config, 1)
     state = parallel.replicate(initial_state(config, recipe, jax.random.key(1)), mesh)
-    perceptual = parallel.replicate(perceptual_variables(config, recipe), mesh)
+    frozen = parallel.replicate(frozen_variables(config, recipe), mesh)
     batch = parallel.to_devices(one_batch(), mesh)
     step = jax.jit(functools.partial(train_step, recipe))
-    program = step.lower(state, perceptual, batch, jax.random.key(2)).compile().as_text()
+    program = step.lower(state, frozen, batch, jax.random.key(2)).compile().as_text()
     assert "all-reduce" in program
     assert "all-gather" not in program
     assert "all-to-all" not in program

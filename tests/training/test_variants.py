@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from configs.fomm import ablations, get_config, variants
-from thf_jax.training.recipe import build_recipe, initial_state, perceptual_variables
+from thf_jax.training.setup import build_recipe, frozen_variables, initial_state
 from thf_jax.training.step import train_step
 
 NAMES = [*(f"{name}+debug" for name in variants()), *(f"debug+{name}" for name in ablations())]
@@ -18,8 +18,8 @@ def test_a_step_of_every_variant(name):
 
     def first_step(images):
         state = initial_state(config, recipe, jax.random.key(0))
-        perceptual = perceptual_variables(config, recipe)
-        after, metrics = train_step(recipe, state, perceptual, images, jax.random.key(1))
+        frozen = frozen_variables(config, recipe)
+        after, metrics = train_step(recipe, state, frozen, images, jax.random.key(1))
         return jax.tree.leaves(state), jax.tree.leaves(after), metrics
 
     image = jax.ShapeDtypeStruct((2, config.size, config.size, 3), jnp.uint8)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from thf_jax.inference.motion_files import MotionFile
 
 
+_SPECIAL = ("mode", "adapt_variance")
+"""Options of single systems, by their names in `thf_jax.animate`."""
+
+
 def add_parser(subparsers: Any) -> None:
     """Add the command."""
     text = "Move a portrait as the person in a clip moves. The output keeps the clip's frame rate and sound."
@@ -60,6 +64,14 @@ def add_motion_options(parser: argparse.ArgumentParser) -> None:
         "--best-frame", action="store_true", help="start from the frame whose pose is nearest to the portrait's"
     )
     parser.add_argument(
+        "--mode", choices=["avd"], help="MRAA: put the portrait's own shape into each driving pose (AVD)"
+    )
+    parser.add_argument(
+        "--adapt-variance",
+        action="store_true",
+        help="Monkey-Net: adapt the keypoints' extent in relative motion, not their place alone",
+    )
+    parser.add_argument(
         "--smooth", type=float, default=0.0, metavar="X", help="calm jitter: average still moments over X frames (0)"
     )
 
@@ -89,6 +101,7 @@ def run(options: argparse.Namespace) -> None:
 
     face = look(source, animator.size, crop=options.crop)
     motion_options = {"relative": options.relative, "adapt_scale": options.adapt_scale, "smooth": options.smooth}
+    motion_options |= {name: value for name in _SPECIAL if (value := getattr(options, name))}
     if options.best_frame:
         frames = driving_frames(driving, animator.size, crop=options.crop)
         motions = frames if driving.motion else map(animator.motion, frames)

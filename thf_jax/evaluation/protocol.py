@@ -43,8 +43,9 @@ def reconstruct(animator: Animator, name: str, frames: Iterable[np.ndarray], *, 
         raise InputError(f"the clip {name} has no frames")
     source = _image(animator, first)
     kept, driving = itertools.tee(itertools.chain([first], frames))  # apart by what `animate` runs ahead, no more
+    special = {"background": True} if animator.measures_background else {}  # as in MRAA's own evaluation
     rows = []
-    for frame, rendering in zip(kept, animate(animator, first, driving, relative=False), strict=True):
+    for frame, rendering in zip(kept, animate(animator, first, driving, relative=False, **special), strict=True):
         rows.append(_scores(rendering.image, source, _image(animator, frame)))
     model, copying = (
         {metric: float(np.mean([row[index][metric] for row in rows])) for metric in METRICS} for index in (0, 1)

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import difflib
+import functools
 import itertools
 import operator
 from collections.abc import Iterable, Iterator
@@ -18,15 +19,16 @@ from thf_jax.inference.smoothing import smooth as smoothed
 from thf_jax.models.animator import Animator
 from thf_jax.types import Rendering
 
-_ELSEWHERE = {
+_SPECIAL = {
     "mode": ("mraa",),
+    "background": ("mraa",),
+    "adapt_variance": ("monkey_net",),
     "yaw": ("face_vid2vid",),
     "pitch": ("face_vid2vid",),
     "roll": ("face_vid2vid",),
-    "adapt_variance": ("monkey_net",),
 }
-"""Keywords that some systems have, and which."""
-_OWN = ("relative", "adapt_scale", "initial", "smooth", "batch_size", "ahead")
+"""Keywords that some systems alone have, and which."""
+_COMMON = ("relative", "adapt_scale", "initial", "smooth", "batch_size", "ahead")
 
 
 def animate(
@@ -40,7 +42,7 @@ def animate(
     smooth: float = 0.0,
     batch_size: int = 1,
     ahead: int = 1,
-    **others: Any,
+    **special: Any,
 ) -> Iterator[Rendering]:
     """One rendering a frame: the source moved as the frames move. Frames are drawn as renderings are asked for.
 
@@ -57,37 +59,61 @@ def animate(
         batch_size: how many frames are rendered at once; more of them fill an accelerator, and memory.
         ahead: how many batches are under way before a result is handed out. 1 lets the device work while the caller
             writes; 0 answers each frame at once, as a live view needs it.
+        special: of single systems.
+            MRAA: `mode="avd"` puts the source's own shape into each driving pose by the AVD network, in place of
+            relative motion (whose published form has `adapt_scale`); `background=True` lets the background move as
+            measured between source and frame, which must then be a picture.
+            Monkey-Net: `adapt_variance=True` adapts the keypoints' covariance like their position in relative motion.
 
     Raises:
         InputError: options that contradict each other or that the system lacks, or a motion of another system.
     """
-    _refuse(others, animator.system)
-    if not relative and (adapt_scale or initial is not None):
-        raise InputError("adapt_scale and initial shape relative motion: leave them out where relative=False")
+    _refuse(special, animator.system)
+    disentangle = _check_mode(special)
+    relative = relative and not disentangle
+    adapt_variance = special.get("adapt_variance", False)
+    if not relative and (adapt_scale or adapt_variance or initial is not None):
+        raise InputError(
+            "adapt_scale, adapt_variance and initial shape relative motion: leave them out where it is not relative"
+        )
     if batch_size < 1 or ahead < 0:
         raise InputError(f"batch_size is 1 or more and ahead 0 or more, not {batch_size} and {ahead}")
     rest = animator.motion(source)
-    motions = smoothed((_motion_in(animator, rest, frame) for frame in frames), smooth)
+    since = source if special.get("background", False) else None
+    motions = smoothed((_motion_in(animator, rest, frame, since) for frame in frames), smooth)
+    if disentangle:
+        motions = (animator.combine(rest, motion) for motion in motions)
     if relative:
-        motions = _transferred(motions, rest, initial, adapt_scale)
+        motions = _transferred(motions, rest, initial, adapt_scale, adapt_variance)
     renderings = _rendered(animator, animator.encode(source), motions, batch_size)
     return itertools.chain.from_iterable(_running_ahead(renderings, ahead))
 
 
-def _refuse(others: dict[str, Any], system: str) -> None:
-    for name in others:
-        if name in _ELSEWHERE:
-            systems = ", ".join(_ELSEWHERE[name])
+def _refuse(special: dict[str, Any], system: str) -> None:
+    for name in special:
+        if name not in _SPECIAL:
+            near = difflib.get_close_matches(name, [*_COMMON, *_SPECIAL], n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"animate() got an unexpected keyword argument {name!r}{hint}")
+        if system not in _SPECIAL[name]:
+            systems = ", ".join(_SPECIAL[name])
             raise InputError(f"{name}= is an option of the system {systems}; this model's system is {system}")
-        near = difflib.get_close_matches(name, [*_OWN, *_ELSEWHERE], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise TypeError(f"animate() got an unexpected keyword argument {name!r}{hint}")
 
 
-def _motion_in(animator: Animator, rest: Any, frame: Any) -> Any:
-    """The motion of the frame, which is a picture or a motion already."""
+def _check_mode(special: dict[str, Any]) -> bool:
+    """Whether motion is carried over by the AVD network."""
+    mode = special.get("mode")
+    if mode not in (None, "avd"):
+        raise InputError(f"mode is 'avd' or left out, not {mode!r}; relative= tells the other two modes apart")
+    if mode and special.get("background"):
+        raise InputError("with mode='avd' the background stands still: leave background out")
+    return mode is not None
+
+
+def _motion_in(animator: Animator, rest: Any, frame: Any, since: Any) -> Any:
+    """The motion of the frame, which is a picture or a motion already; the background's motion `since` a picture."""
     if not dataclasses.is_dataclass(frame):
-        return animator.motion(frame)
+        return animator.motion(frame) if since is None else animator.motion(frame, source=since)
     if jax.tree.structure(frame) != jax.tree.structure(rest) or _shapes(frame) != _shapes(rest):
         raise InputError(
             f"a frame's motion is {type(frame).__name__} {_shapes(frame)}, but this {animator.system} model moves by "
@@ -100,18 +126,22 @@ def _shapes(motion: Any) -> list[tuple[int, ...]]:
     return [np.shape(leaf) for leaf in jax.tree.leaves(motion)]
 
 
-@jax.jit
-def _transfer(motion: Any, initial: Any, onto: Any, scale: float | jax.Array) -> Any:
+@functools.partial(jax.jit, static_argnames="adapt_variance")
+def _transfer(motion: Any, initial: Any, onto: Any, scale: float | jax.Array, *, adapt_variance: bool) -> Any:
+    if adapt_variance:
+        return motion.transfer(initial, onto, scale=scale, adapt_variance=True)
     return motion.transfer(initial, onto, scale=scale)
 
 
-def _transferred(motions: Iterable[Any], rest: Any, initial: Any, adapt_scale: bool) -> Iterator[Any]:
+def _transferred(
+    motions: Iterable[Any], rest: Any, initial: Any, adapt_scale: bool, adapt_variance: bool
+) -> Iterator[Any]:
     scale = None
     for motion in motions:
         initial = motion if initial is None else initial
         if scale is None:
             scale = relative_scale(rest, initial) if adapt_scale else 1.0
-        yield _transfer(motion, initial, rest, scale)
+        yield _transfer(motion, initial, rest, scale, adapt_variance=adapt_variance)
 
 
 def _rendered(animator: Animator, encoded: Any, motions: Iterator[Any], batch_size: int) -> Iterator[list[Rendering]]:

@@ -9,8 +9,9 @@ A `.motion` file is a numpy archive (`numpy.load(path, allow_pickle=False)` read
     position, jacobian, ...
               one float32 array a field of the kind, a row a frame; a field that is None has no array
 
-For Keypoints, `position` is (x, y) in [-1, 1], the ends at pixel centres, and `jacobian` is a 2 x 2 matrix. float32 is
-what the models compute in: animating from the file equals animating from the clip. 10 keypoints with Jacobians take 240
+For Keypoints, `position` is (x, y) in [-1, 1], the ends at pixel centres, and `jacobian` and `covariance` are 2 x 2
+matrices; a `background`, 3 x 3 on (x, y, 1), there is only where it was measured against a source. float32 is what the
+models compute in: animating from the file equals animating from the clip. 10 keypoints with Jacobians take 240
 bytes a frame before compression.
 """
 
@@ -34,7 +35,15 @@ FORMAT = "thf_jax motion"
 VERSION = 1
 SUFFIX = ".motion"
 _KINDS: dict[str, tuple[type[Any], dict[str, str]]] = {
-    "Keypoints": (Keypoints, {"position": "frame keypoint xy", "jacobian": "frame keypoint row column"})
+    "Keypoints": (
+        Keypoints,
+        {
+            "position": "frame keypoint xy",
+            "jacobian": "frame keypoint row column",
+            "covariance": "frame keypoint row column",
+            "background": "frame row column",
+        },
+    )
 }
 _HEADER_TYPES = {"system": str, "model": str | None, "kind": str, "rate": str, "frames": int, "size": int}
 

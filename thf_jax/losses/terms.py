@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from thf_jax.ops.filtering import pyramid
 from thf_jax.ops.linalg2 import inverse, product
+from thf_jax.ops.motion import unswapped
 from thf_jax.ops.splines import Deformation, deform_points, deformation_jacobian
 from thf_jax.types import Keypoints
 
@@ -52,12 +53,19 @@ def equivariance_position(driving: Keypoints, deformation: Deformation, transfor
     return reconstruction(driving.position, mapped)
 
 
-def equivariance_jacobian(driving: Keypoints, deformation: Deformation, transformed: Keypoints) -> Scalar:
-    """|1 - J^-1 (dT/dp)(p') J'|: the same for Jacobians (FOMM, section 3.3). Zero where keypoints have no Jacobian."""
+def equivariance_jacobian(
+    driving: Keypoints, deformation: Deformation, transformed: Keypoints, *, axis_swap: bool = False
+) -> Scalar:
+    """|1 - J^-1 (dT/dp)(p') J'|: the same for Jacobians (FOMM, section 3.3). Zero where keypoints have no Jacobian.
+
+    Args:
+        axis_swap: whether Jacobians are known up to their sign, see `ops.motion.unswapped` (MRAA).
+    """
     if driving.jacobian is None or transformed.jacobian is None:
         return jnp.zeros((), jnp.float32)
     outer = jax.vmap(deformation_jacobian)(deformation, transformed.position)
     change = product(inverse(driving.jacobian), product(outer, transformed.jacobian))
+    change = unswapped(change) if axis_swap else change
     return reconstruction(change, jnp.broadcast_to(jnp.eye(2, dtype=change.dtype), change.shape))
 
 
@@ -86,12 +94,15 @@ def adversarial_discriminator(real: Float[Array, "b h w 1"], fake: Float[Array, 
     return (jnp.square(1 - real) + jnp.square(fake)).astype(jnp.float32).mean()
 
 
-def feature_matching(real: Sequence[Array], fake: Sequence[Array]) -> Scalar:
+def feature_matching(real: Sequence[Array], fake: Sequence[Array], *, weights: Sequence[float] | None = None) -> Scalar:
     """The mean absolute difference of the discriminator's features, summed over its blocks.
 
     No gradient flows into `real`.
+
+    Args:
+        weights: one a block; 1 each where not given.
     """
-    return sum(
-        (reconstruction(jax.lax.stop_gradient(ours), theirs) for ours, theirs in zip(real, fake, strict=True)),
-        start=jnp.zeros((), jnp.float32),
-    )
+    total = jnp.zeros((), jnp.float32)
+    for weight, ours, theirs in zip(weights or [1.0] * len(real), real, fake, strict=True):
+        total += weight * reconstruction(jax.lax.stop_gradient(ours), theirs)
+    return total

@@ -102,9 +102,36 @@ class Animator:
         """
         return self._image_verb("encode", source)
 
-    def motion(self, frame: Any) -> Any:
-        """The motion in a frame, a small pytree of numbers. The frame is given as the source is to `encode`."""
-        return self._image_verb("motion", frame)
+    def motion(self, frame: Any, *, source: Any = None) -> Any:
+        """The motion in a frame, a small pytree of numbers. The frame is given as the source is to `encode`.
+
+        Args:
+            source: MRAA also measures how the background has moved since this picture.
+
+        Raises:
+            InputError: a source for a model that has no background predictor.
+        """
+        if source is None:
+            return self._image_verb("motion", frame)
+        if not self.measures_background:
+            raise InputError(f"this {self.system} model does not measure the background's motion: leave source out")
+        return self._image_verb("motion", frame, source)
+
+    @property
+    def measures_background(self) -> bool:
+        """Whether `motion` can tell how the background has moved since a source (MRAA)."""
+        return getattr(self.module, "background", None) is not None
+
+    def combine(self, identity: Any, pose: Any) -> Any:
+        """The motion of the person of one motion in the pose of another: MRAA's animation via disentanglement.
+
+        Raises:
+            InputError: the model has no AVD network.
+        """
+        if getattr(self.module, "avd", None) is None:
+            raise InputError(f"this {self.system} model has no AVD network: choose the standard or the relative mode")
+        batched = tuple(jax.tree.leaves(motion)[0].ndim == 3 for motion in (identity, pose))
+        return _apply(self.module, self.variables, identity, pose, batched=batched, method="combine")
 
     def render(self, encoded: Any, motion: Any) -> Rendering:
         """The source moved to `motion`. One encoded source serves a batch of motions, one motion a batch of sources.
@@ -121,9 +148,12 @@ class Animator:
             )
         return _apply(self.module, self.variables, encoded, motion, batched=batched, method="render")
 
-    def _image_verb(self, method: str, pixels: Any) -> Any:
-        images = _checked(pixels)
-        if images.shape[-3:-1] != (self.size, self.size):
-            # A program of its own, so that the large one of the verb serves pictures of every size.
-            images = _resized(images, size=self.size)
-        return _apply(self.module, self.variables, images, batched=(images.ndim == 4,), method=method)
+    def _image_verb(self, method: str, *pixels: Any) -> Any:
+        images = [self._sized(_checked(one)) for one in pixels]
+        return _apply(self.module, self.variables, *images, batched=tuple(x.ndim == 4 for x in images), method=method)
+
+    def _sized(self, images: np.ndarray | jax.Array) -> np.ndarray | jax.Array:
+        if images.shape[-3:-1] == (self.size, self.size):
+            return images
+        # A program of its own, so that the large one of the verb serves pictures of every size.
+        return _resized(images, size=self.size)

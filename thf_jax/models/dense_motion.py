@@ -108,9 +108,7 @@ class DenseMotion(nn.Module):
         jacobian = relative_jacobian(source.jacobian, driving.jacobian)
         if jacobian is not None and self.axis_swap:
             jacobian = unswapped(jacobian)
-        flows = local_affine_flows(
-            source.position, driving.position, jacobian, shape, background=driving.background
-        )
+        flows = local_affine_flows(source.position, driving.position, jacobian, shape, background=driving.background)
         moved = jax.vmap(lambda flow: sample(small, flow, align_corners=self.align_corners))(flows)
         difference = self.heatmap_gain * heatmap_difference(source, driving, shape, variance=self.variance)
         background = jnp.zeros((*shape, 1), difference.dtype)

@@ -63,7 +63,7 @@ class DeformingGenerator(nn.Module):
 
     def _move(self, skip: Array, grid: Array, heatmaps: Array) -> Array:
         """For one example: a feature map under the flow, and beside it the heat-maps."""
-        shape = skip.shape[:2]
+        shape = (skip.shape[0], skip.shape[1])
         moved = sample(skip, self._resized(grid, shape), align_corners=self.align_corners)
         return jnp.concatenate([moved, self._resized(heatmaps, shape)], axis=-1)
 
@@ -72,7 +72,7 @@ class DeformingGenerator(nn.Module):
 
 
 class MonkeyNet(nn.Module):
-    """Keypoints without Jacobians, zeroth-order dense motion with a correction, and a generator whose skips are warped."""
+    """Keypoints without Jacobians, zeroth-order dense motion, and a generator whose skips are all warped."""
 
     detector: KeypointDetector
     dense_motion: DenseMotion

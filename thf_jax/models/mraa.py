@@ -1,5 +1,7 @@
 """Motion Representations for Articulated Animation (Siarohin et al., CVPR 2021)."""
 
+import dataclasses
+
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
@@ -122,7 +124,7 @@ class MRAA(nn.Module):
         )
 
     def motion(
-        self, frame: Float[Array, "b h w 3"], *, source: Float[Array, "b h w 3"] | None = None, train: bool = False
+        self, frame: Float[Array, "b h w 3"], source: Float[Array, "b h w 3"] | None = None, *, train: bool = False
     ) -> Keypoints:
         """The regions of a frame.
 
@@ -133,7 +135,7 @@ class MRAA(nn.Module):
         regions = self.detector(frame, train=train)
         if source is None or self.background is None:
             return regions
-        return regions.replace(background=self.background(source, frame, train=train))
+        return dataclasses.replace(regions, background=self.background(source, frame, train=train))
 
     def combine(self, identity: Keypoints, pose: Keypoints, *, train: bool = False) -> Keypoints:
         """The regions of a person in the pose of another (AVD).
@@ -153,7 +155,7 @@ class MRAA(nn.Module):
     def __call__(self, source: Array, driving: Array, *, train: bool = False) -> Reconstruction:
         """All three verbs at once, the background's motion included. Initialises every parameter."""
         encoded = self.encode(source, train=train)
-        motion = self.motion(driving, source=source, train=train)
+        motion = self.motion(driving, source, train=train)
         if self.is_initializing() and self.avd is not None:
             self.combine(encoded.motion, motion, train=train)
         return Reconstruction(encoded, motion, self.render(encoded, motion, train=train))

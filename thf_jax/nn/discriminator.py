@@ -58,13 +58,15 @@ class PatchDiscriminator(nn.Module):
     """Scores [b y x 1] and the list of features after each block.
 
     Each block is a 4 x 4 convolution without padding, instance norm (not in the first), leaky ReLU and 2 x 2 average
-    pooling (not in the last). Where heat-maps of keypoints are given, the score depends on the pose as well.
+    pooling (in the last only with `pool_last`: Monkey-Net). Where heat-maps of keypoints are given, the score depends
+    on the pose as well.
     """
 
     width: int = 32
     depth: int = 4
     most: int = 512
     spectral_norm: bool = False
+    pool_last: bool = False
 
     @nn.compact
     def __call__(
@@ -82,7 +84,7 @@ class PatchDiscriminator(nn.Module):
             if normalized:
                 x = nn.InstanceNorm(epsilon=1e-5, use_fast_variance=False, name=f"norm{index}")(x)
             x = nn.leaky_relu(x, 0.2)
-            if index < self.depth - 1:
+            if index < self.depth - 1 or self.pool_last:
                 x = average_pool(x)
             features.append(x)
         return SpectralConv(1, 1, self.spectral_norm, name="score")(x, train=train), features

@@ -41,7 +41,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """An encoder's maps -> [b h w width + c]: the smallest enlarged step by step, each time beside the map of that size.
+    """An encoder's maps -> [b h w width + c]: the smallest one enlarged, and joined by the others on the way.
 
     Args:
         width, depth, most: the encoder's. The maps may have more channels than the encoder gave them.

@@ -17,9 +17,9 @@ from thf_jax.errors import InputError
 from thf_jax.training import checkpoints, parallel
 from thf_jax.training.config import Config
 from thf_jax.training.progress import Progress
-from thf_jax.training.recipe import build_recipe, first_stage, initial_state, perceptual_variables
 from thf_jax.training.run_files import write_run_files
 from thf_jax.training.samples import sample_picture
+from thf_jax.training.setup import build_recipe, first_stage, frozen_variables, initial_state
 from thf_jax.training.state import TrainState, count_parameters
 from thf_jax.training.step import train_step
 
@@ -52,7 +52,7 @@ def train(
     recipe = build_recipe(config, steps)
     key = jax.random.key(config.seed)
     state = parallel.replicate(initial_state(config, recipe, jax.random.fold_in(key, 2**31 - 1)), mesh)
-    perceptual = parallel.replicate(perceptual_variables(config, recipe), mesh)
+    frozen = parallel.replicate(frozen_variables(config, recipe), mesh)
     step_function = jax.jit(functools.partial(train_step, recipe), donate_argnums=0)
     progress = Progress(workdir, every=config.train.log_every, images_per_step=config.train.batch_size, steps=steps)
     pending = collections.deque()
@@ -66,7 +66,7 @@ def train(
         _describe(state, steps, mesh)
         for number in range(int(state.step) + 1, steps + 1):
             batch = parallel.to_devices(progress.wait_for(batches), mesh)
-            state, metrics = step_function(state, perceptual, batch, key)
+            state, metrics = step_function(state, frozen, batch, key)
             pending.append((number, metrics))
             saving, sampling = (
                 number % every == 0 or number == steps for every in (config.train.save_every, config.train.sample_every)

@@ -1,4 +1,4 @@
-"""Adam as the published recipes use it, from a config."""
+"""The optimisers of the published recipes, from a config."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,13 +39,24 @@ def learning_rate(config: Config, steps: int) -> optax.Schedule:
     return optax.join_schedules([rise, schedule], [config.warmup])
 
 
-def adam(config: Config, steps: int, multipliers: Mapping[str, float] | None = None) -> optax.GradientTransformation:
-    """Adam with this schedule.
+def optimizer(
+    config: Config, steps: int, multipliers: Mapping[str, float] | None = None
+) -> optax.GradientTransformation:
+    """Adam, or stochastic gradient descent with momentum (X2Face), with this schedule.
 
     Args:
+        config: `kind`, `adam` with `beta1` and `beta2` or `sgd` with `momentum`; and see `learning_rate`.
         multipliers: of the learning rate, by the name of a part (`{"detector": 0.0}` leaves the detector as it is).
+
+    Raises:
+        InputError: an unknown kind or schedule.
     """
-    chain = [optax.scale_by_adam(config.beta1, config.beta2, eps=1e-8)]
+    if config.kind == "adam":
+        chain = [optax.scale_by_adam(config.beta1, config.beta2, eps=1e-8)]
+    elif config.kind == "sgd":
+        chain = [optax.trace(config.momentum)]
+    else:
+        raise InputError(f"there is no optimizer named {config.kind!r}{nearest(config.kind, ('adam', 'sgd'))}")
     for part, factor in (multipliers or {}).items():
         if factor != 1:
             chain.append(optax.masked(optax.scale(factor), _only(part)))

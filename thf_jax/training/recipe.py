@@ -1,106 +1,64 @@
-"""From a config to what the step needs: modules, optimisers, and the state at its start."""
+"""What stays fixed during a run."""
 
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
 
-import jax
-import jax.numpy as jnp
+import optax
+from flax import linen as nn
+from jaxtyping import Array, PRNGKeyArray
 
-from data_pipelines.augment import color_jitter
-from thf_jax.errors import InputError
-from thf_jax.inference.load import load
-from thf_jax.interop.vgg19 import load_vgg19
-from thf_jax.models import build
-from thf_jax.nn.discriminator import PatchDiscriminator
-from thf_jax.nn.vgg import VGG19
-from thf_jax.training.config import Config
-from thf_jax.training.optimizers import adam
-from thf_jax.training.state import TrainState, create_network, start
-from thf_jax.training.step import Recipe
+Augment = Callable[[PRNGKeyArray, dict[str, Array]], dict[str, Array]]
+
+RENDERED = ("reconstruction", "perceptual", "identity", "adversarial", "feature_matching")
+"""Terms that look at the source in the pose of the driving frame."""
+EQUIVARIANCE = ("equivariance_position", "equivariance_jacobian")
+DISENTANGLED = ("avd_position", "avd_jacobian")
 
 
-def build_recipe(config: Config, steps: int) -> Recipe:
-    """The recipe of this config for a run of so many steps."""
-    adversarial = config.loss.adversarial != 0
-    weights = dict(config.loss)
-    if not adversarial:
-        weights["feature_matching"] = 0.0
-    discriminator = config.discriminator
-    jitter = dict(config.data.jitter)
-    return Recipe(
-        module=build(config.system, config.model.to_dict()),
-        optimizer=adam(config.optimizer, steps, dict(config.optimizer.multipliers)),
-        weights=weights,
-        perceptual=VGG19(config.perceptual.taps) if weights["perceptual"] else None,
-        scales=tuple(config.perceptual.scales),
-        discriminator=PatchDiscriminator(
-            discriminator.width, discriminator.depth, discriminator.most, discriminator.spectral_norm
-        )
-        if adversarial
-        else None,
-        discriminator_optimizer=adam(config.optimizer, steps) if adversarial else None,
-        condition_on_keypoints=discriminator.keypoints,
-        sigma_affine=config.equivariance.sigma_affine,
-        sigma_spline=config.equivariance.sigma_spline,
-        spline_points=config.equivariance.points,
-        align_corners=config.model.generator.align_corners,
-        augment=(lambda key, batch: color_jitter(key, batch, **jitter)) if any(jitter.values()) else None,
-    )
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What stays fixed during a run: the modules, the optimisers, the loss weights.
 
-
-def initial_state(config: Config, recipe: Recipe, key: jax.Array) -> TrainState:
-    """The state before the first step, random by `key`."""
-    animator_key, discriminator_key = jax.random.split(key)
-    picture = jnp.zeros((1, config.size, config.size, 3))
-    animator = create_network(animator_key, recipe.module, recipe.optimizer, picture, picture)
-    if recipe.discriminator is None or recipe.discriminator_optimizer is None:
-        return start(animator)
-    heatmaps = None
-    if recipe.condition_on_keypoints:
-        heatmaps = jnp.zeros((1, config.size, config.size, config.model.detector.count))
-    return start(
-        animator,
-        create_network(discriminator_key, recipe.discriminator, recipe.discriminator_optimizer, picture, heatmaps),
-    )
-
-
-def first_stage(config: Config, state: TrainState) -> TrainState:
-    """The state with the networks of the model that `train.start_from` names; unchanged where it names none.
-
-    The optimisers start anew, and so does the discriminator.
-
-    Raises:
-        InputError: there is no such model, or its networks are not those of the config.
+    Attributes:
+        weights: one number for each term of `step.generator_terms`.
+        perceptual, identity: the networks of the losses of these names; their variables are an argument of the step.
+        scales: of the perceptual loss's image pyramid.
+        discriminator: None trains without the adversarial terms.
+        condition_on_keypoints: whether the discriminator also sees heat-maps of the driving keypoints.
+        detach_keypoints: whether the generator's loss leaves those keypoints alone (FOMM) or trains the detector
+            through them (Monkey-Net). The discriminator's own loss never does.
+        heatmap_variance, heatmap_gain: of those heat-maps, see `models.dense_motion.DenseMotion`.
+        matching: the weight of each of the discriminator's blocks in feature matching; None: 1 each.
+        sigma_affine, sigma_spline, spline_points: of the random deformation of the equivariance losses.
+        align_corners: how that deformation reads its grid.
+        axis_swap: whether Jacobians are known up to their sign, see `ops.motion.unswapped`.
+        pose_scale: AVD learns from poses stretched by factors in [1 - pose_scale, 1 + pose_scale].
+        augment: (key, images in [0, 1]) -> the same; applied on the device.
     """
-    if not config.train.start_from:
-        return state
-    variables = dict(load(config.train.start_from).variables)
-    animator = dataclasses.replace(state.animator, params=variables.pop("params"), statistics=variables)
-    if jax.tree.map(jnp.shape, animator.variables) != jax.tree.map(jnp.shape, state.animator.variables):
-        raise InputError(
-            f"the model {config.train.start_from} has other networks than this configuration; "
-            "give --config.model the settings in the model's config.json"
-        )
-    return dataclasses.replace(state, animator=animator)
 
+    module: nn.Module
+    optimizer: optax.GradientTransformation
+    weights: Mapping[str, float]
+    perceptual: nn.Module | None = None
+    scales: tuple[float, ...] = (1.0, 0.5, 0.25, 0.125)
+    identity: nn.Module | None = None
+    discriminator: nn.Module | None = None
+    discriminator_optimizer: optax.GradientTransformation | None = None
+    condition_on_keypoints: bool = False
+    detach_keypoints: bool = True
+    heatmap_variance: float = 0.01
+    heatmap_gain: float = 1.0
+    matching: tuple[float, ...] | None = None
+    sigma_affine: float = 0.05
+    sigma_spline: float = 0.005
+    spline_points: int = 5
+    align_corners: bool = True
+    axis_swap: bool = False
+    pose_scale: float = 0.25
+    augment: Augment | None = None
 
-def perceptual_variables(config: Config, recipe: Recipe) -> Any:
-    """VGG19's variables: torchvision's from the path in the config, or random where the config says `random` by name.
-
-    Raises:
-        InputError: neither a path nor `random`, or the file is not torchvision's VGG19.
-    """
-    if recipe.perceptual is None:
-        return None
-    weights = config.perceptual.weights
-    if weights == "random":
-        return jax.jit(recipe.perceptual.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
-    if not weights:
-        raise InputError(
-            "the perceptual loss needs VGG19's weights: give --config.perceptual.weights the path of torchvision's "
-            "vgg19 file, or 'random' for random ones, or set --config.loss.perceptual=0"
-        )
-    return load_vgg19(Path(weights))
+    def asks_for(self, *terms: str) -> bool:
+        """Whether one of these terms has a weight."""
+        return any(self.weights[name] != 0 for name in terms)

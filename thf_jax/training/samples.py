@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from thf_jax.ops.sampling import resize_map
 from thf_jax.training.progress import tile
-from thf_jax.training.step import Recipe
+from thf_jax.training.recipe import Recipe
 from thf_jax.types import Keypoints, Rendering
 
 COLOURS = np.array([[230, 60, 60], [60, 200, 80], [70, 110, 240], [240, 200, 40], [200, 80, 220], [60, 210, 220]]) / 255

@@ -1,0 +1,139 @@
+"""From a config to what the step needs: the recipe, the state at its start, and the networks of the losses."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from data_pipelines.augment import color_jitter
+from thf_jax.errors import InputError
+from thf_jax.inference.load import load
+from thf_jax.interop.vgg19 import load_vgg19
+from thf_jax.models import build
+from thf_jax.nn.discriminator import PatchDiscriminator
+from thf_jax.nn.vgg import VGG19
+from thf_jax.training.config import Config
+from thf_jax.training.optimizers import optimizer
+from thf_jax.training.recipe import DISENTANGLED, EQUIVARIANCE, Recipe
+from thf_jax.training.state import TrainState, create_network, start
+
+_NEEDS = {
+    "detector": (*EQUIVARIANCE, "keypoint_prior"),
+    "avd": DISENTANGLED,
+}
+"""The part of a system without which terms have no meaning."""
+
+
+def build_recipe(config: Config, steps: int) -> Recipe:
+    """The recipe of this config for a run of so many steps.
+
+    Raises:
+        InputError: a loss asks for a part that the system, or this variant of it, does not have.
+    """
+    module = build(config.system, config.model.to_dict())
+    weights = dict(config.loss)
+    judged = weights["adversarial"] != 0
+    if not judged:
+        weights["feature_matching"] = 0.0
+    _check_losses(config.system, module, weights)
+    motion = getattr(module, "dense_motion", None)
+    discriminator, optimizing = config.discriminator, config.optimizer
+    jitter = dict(config.data.jitter)
+    return Recipe(
+        module=module,
+        optimizer=optimizer(optimizing, steps, dict(optimizing.multipliers)),
+        weights=weights,
+        perceptual=VGG19(config.perceptual.taps) if weights["perceptual"] else None,
+        scales=tuple(config.perceptual.scales),
+        discriminator=_discriminator(discriminator) if judged else None,
+        discriminator_optimizer=optimizer(optimizing, steps) if judged else None,
+        condition_on_keypoints=discriminator.keypoints,
+        detach_keypoints=discriminator.detach_keypoints,
+        heatmap_variance=discriminator.heatmap_variance,
+        heatmap_gain=discriminator.heatmap_gain,
+        matching=tuple(discriminator.matching) or None,
+        sigma_affine=config.equivariance.sigma_affine,
+        sigma_spline=config.equivariance.sigma_spline,
+        spline_points=config.equivariance.points,
+        align_corners=getattr(motion, "align_corners", True),
+        axis_swap=getattr(motion, "axis_swap", False),
+        pose_scale=config.avd.pose_scale,
+        augment=(lambda key, batch: color_jitter(key, batch, **jitter)) if any(jitter.values()) else None,
+    )
+
+
+def _check_losses(system: str, module: nn.Module, weights: dict[str, float]) -> None:
+    for part, names in _NEEDS.items():
+        asked = [name for name in names if weights[name]]
+        if asked and getattr(module, part, None) is None:
+            raise InputError(
+                f"the loss {asked[0]} needs a {part}, which this {system} does not have: set its weight to 0"
+            )
+
+
+def _discriminator(settings: Config) -> PatchDiscriminator:
+    return PatchDiscriminator(settings.width, settings.depth, settings.most, settings.spectral_norm, settings.pool_last)
+
+
+def initial_state(config: Config, recipe: Recipe, key: jax.Array) -> TrainState:
+    """The state before the first step, random by `key`."""
+    animator_key, discriminator_key = jax.random.split(key)
+    picture = jnp.zeros((1, config.size, config.size, 3))
+    animator = create_network(animator_key, recipe.module, recipe.optimizer, picture, picture)
+    if recipe.discriminator is None or recipe.discriminator_optimizer is None:
+        return start(animator)
+    heatmaps = None
+    if recipe.condition_on_keypoints:
+        heatmaps = jnp.zeros((1, config.size, config.size, config.model.detector.count))
+    return start(
+        animator,
+        create_network(discriminator_key, recipe.discriminator, recipe.discriminator_optimizer, picture, heatmaps),
+    )
+
+
+def first_stage(config: Config, state: TrainState) -> TrainState:
+    """The state with the networks of the model that `train.start_from` names; unchanged where it names none.
+
+    The optimisers start anew, and so do the discriminator and whole parts that the model does not have, such as MRAA's
+    AVD network.
+
+    Raises:
+        InputError: there is no such model, or its networks are not those of the config.
+    """
+    if not config.train.start_from:
+        return state
+    theirs, ours = load(config.train.start_from).variables, state.animator.variables
+    taken = {name: {**tree, **theirs.get(name, {})} for name, tree in ours.items()}
+    if jax.tree.map(jnp.shape, taken) != jax.tree.map(jnp.shape, ours):
+        raise InputError(
+            f"the model {config.train.start_from} has other networks than this configuration; "
+            "give --config.model the settings in the model's config.json"
+        )
+    animator = dataclasses.replace(state.animator, params=taken.pop("params"), statistics=taken)
+    return dataclasses.replace(state, animator=animator)
+
+
+def frozen_variables(config: Config, recipe: Recipe) -> dict[str, Any]:
+    """The variables of the losses' networks: from the path in the config, or random where it says `random` by name.
+
+    Raises:
+        InputError: neither a path nor `random`, or the file is not torchvision's VGG19.
+    """
+    return {} if recipe.perceptual is None else {"perceptual": _vgg19(config, recipe.perceptual)}
+
+
+def _vgg19(config: Config, network: nn.Module) -> Any:
+    weights = config.perceptual.weights
+    if weights == "random":
+        return jax.jit(network.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+    if not weights:
+        raise InputError(
+            "the perceptual loss needs VGG19's weights: give --config.perceptual.weights the path of torchvision's "
+            "vgg19 file, or 'random' for random ones, or set --config.loss.perceptual=0"
+        )
+    return load_vgg19(Path(weights))
