@@ -144,6 +144,45 @@ def test_built_dataset_in_batches(built):
     np.testing.assert_allclose(batch["source"][..., 0].mean((1, 2)), batch["driving"][..., 0].mean((1, 2)), atol=3)
 
 
+def test_several_sources_and_a_stranger():
+    kept = {"sources": 3, "stranger": True, "time_flip": 0, "mirror": 0, "seed": 1, "threads": 0}
+    owner = {n: clip for clip in Numbered().clips for n in range(clip.start, clip.start + clip.length)}
+    seen = set()
+    for batch in itertools.islice(pair_batches(Numbered(), batch_size=2, **kept), 40):
+        assert {name: images.shape for name, images in batch.items()} == {
+            "source": (2, 3, 4, 4, 3),
+            "driving": (2, 4, 4, 3),
+            "stranger": (2, 4, 4, 3),
+        }
+        for sources, driving, stranger in zip(*(batch[name][..., 0, 0, 0].tolist() for name in batch), strict=True):
+            assert [*sources, driving] == sorted([*sources, driving])
+            assert len({owner[number] for number in (*sources, driving)}) == 1
+            assert owner[stranger].identity != owner[driving].identity
+            seen.add(stranger)
+    assert len(seen) > 25  # of 62 frames in 80 draws
+
+
+def test_all_images_of_an_example_are_mirrored():
+    for batch in itertools.islice(
+        pair_batches(Numbered(), batch_size=8, seed=0, sources=2, stranger=True, time_flip=0, threads=0), 4
+    ):
+        mirrored = batch["driving"][:, 0, 0, 1] == 255
+        assert 0 < mirrored.sum() < 8
+        np.testing.assert_array_equal(batch["source"][:, :, 0, 0, 1] == 255, np.stack([mirrored] * 2, axis=1))
+        np.testing.assert_array_equal(batch["stranger"][:, 0, 0, 1] == 255, mirrored)
+
+
+@pytest.mark.parametrize("identity_sampling", [True, False])
+def test_strangers_change_nothing_else(identity_sampling):
+    options = {"batch_size": 3, "seed": 5, "threads": 0, "identity_sampling": identity_sampling}
+    alone, accompanied = (pair_batches(Numbered(), stranger=stranger, **options) for stranger in (False, True))
+    owner = {n: clip.identity for clip in Numbered().clips for n in range(clip.start, clip.start + clip.length)}
+    for expected, batch in itertools.islice(zip(alone, accompanied, strict=False), 10):
+        strangers = batch.pop("stranger")[:, 0, 0, 0].tolist()
+        assert all(owner[a] != owner[b] for a, b in zip(strangers, batch["driving"][:, 0, 0, 0].tolist(), strict=True))
+        np.testing.assert_equal(batch, expected)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -157,6 +196,12 @@ def test_built_dataset_in_batches(built):
         ({"mirror": -0.1}, "mirror is -0.1: give 0 to 1"),
         ({"seed": -1}, "seed is -1: give 0 to 4294967295"),
         ({"threads": -1}, "threads is -1: give 0 or more"),
+        ({"sources": 0}, "sources is 0: give 1 or more"),
+        ({"mirror": float("nan")}, "mirror is nan: give 0 to 1"),
+        (
+            {"dataset": Numbered(clips=tuple(entries())[:3]), "stranger": True, "batch_size": 1},
+            "no stranger in a split whose clips all show 'a': give one with two identities",
+        ),
     ],
 )
 def test_wrong_options_are_refused(options, message):
