@@ -34,8 +34,10 @@ def pair_batches(
 
     Every identity (or clip) comes `repeats` times an epoch, in an order that is shuffled anew each epoch; each time
     another clip and other frames are drawn. All draws depend on the seed and the number of the example alone: the
-    processes of a run together see the examples that one process would see. `select_pair` says how the frames of one
-    are drawn, `select_stranger` how the stranger is.
+    batches of all processes of a run, one after the other, are the batch that one process would see, and where an epoch
+    ends in the middle of a batch the next one begins there. The state counts the batches that were given, so that any
+    number of processes goes on from the state of any other. `select_pair` says how the frames of one example are
+    drawn, `select_stranger` how the stranger is.
 
     Args:
         dataset: an open split.
@@ -79,12 +81,12 @@ def pair_batches(
             return selection
         return selection._replace(stranger=select_stranger(identities, number_of[clips[0].identity], rng))
 
-    # The map comes before the slice, so that its draws depend on the number of the example in the whole run.
+    # The map comes before the slice, so that its draws depend on the number of the example in the whole run. The batch
+    # does too: the processes' parts, one after the other, are the batch of one process, row by row.
     selections = grain.MapDataset.range(epoch).seed(seed).shuffle().repeat(None).random_map(select)
-    batches = selections[shard_index::shard_count].batch(
-        batch_size, drop_remainder=True, batch_fn=functools.partial(read_batch, dataset)
-    )
-    return iter(batches.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)))
+    batches = selections.batch(batch_size, drop_remainder=True, batch_fn=functools.partial(read_batch, dataset))
+    reading = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
+    return iter(batches[shard_index::shard_count].to_iter_dataset(reading))
 
 
 def read_batch(dataset: Dataset, selections: Sequence[Selection]) -> Batch:
