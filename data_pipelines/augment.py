@@ -32,14 +32,14 @@ class Jitter(NamedTuple):
 
 def color_jitter(
     key: PRNGKeyArray,
-    batch: dict[str, Float[Array, "b h w 3"]],
+    batch: dict[str, Float[Array, "b ... h w 3"]],
     *,
     brightness: float = 0.1,
     contrast: float = 0.1,
     saturation: float = 0.1,
     hue: float = 0.1,
-) -> dict[str, Float[Array, "b h w 3"]]:
-    """The pairs with their colours changed: images in [0, 1] in and out, one draw for both images of a pair.
+) -> dict[str, Float[Array, "b ... h w 3"]]:
+    """The pairs with their colours changed: images in [0, 1] in and out, one draw for all images of a pair.
 
     Brightness, contrast and saturation are multiplied by factors uniform in [1 - x, 1 + x], the hue is turned by a
     fraction of the circle uniform in [-hue, hue], in an order that is drawn for each pair anew; every step ends
@@ -49,7 +49,7 @@ def color_jitter(
 
     Args:
         key: of all draws.
-        batch: images [b h w 3] of any names, pair i standing at index i of each.
+        batch: images [b h w 3], or several in place of one [b n h w 3], of any names; pair i stands at index i of each.
         brightness: half the width of the range of factors.
         contrast: half the width of the range of factors, about the mean grey of the image.
         saturation: half the width of the range of factors, about the grey of the pixel.
@@ -58,7 +58,12 @@ def color_jitter(
     count = next(iter(batch.values())).shape[0]
     widths = jnp.array([brightness, contrast, saturation, hue], jnp.float32)
     draws = jax.vmap(lambda pair_key: draw_jitter(pair_key, widths))(jax.random.split(key, count))
-    return jax.tree.map(lambda images: jax.vmap(apply_jitter)(images, draws), batch)
+
+    def apply(images: Float[Array, "b ... h w 3"]) -> Float[Array, "b ... h w 3"]:
+        of_a_pair = apply_jitter if images.ndim == 4 else jax.vmap(apply_jitter, in_axes=(0, None))
+        return jax.vmap(of_a_pair)(images, draws)
+
+    return jax.tree.map(apply, batch)
 
 
 def draw_jitter(key: PRNGKeyArray, widths: Float[Array, "4"]) -> Jitter:

@@ -1,16 +1,27 @@
-"""Which two frames make a training pair, and how the pair is flipped: the published sampling, as pure functions.
+"""Which frames make a training example: the published sampling, as pure functions of a clip's numbers.
 
-First Order Motion Model (Siarohin et al., 2019), as its authors' loader draws them.
+The pair and its flips are those of the First Order Motion Model (Siarohin et al., 2019), as its authors' loader draws
+them. Several sources, and a stranger beside them, are what X2Face (Wiles et al., 2018) trains with.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8
 
 from data_pipelines.records import ClipEntry
 
-Pair = dict[str, UInt8[np.ndarray, "h w 3"]]
+
+class Selection(NamedTuple):
+    """One training example: its frames by their numbers within the split, and whether all of them are mirrored.
+
+    Sources and driving frame are of one clip; the `stranger`, where there is one, shows another identity.
+    """
+
+    sources: tuple[int, ...]
+    driving: int
+    mirrored: bool
+    stranger: int | None = None
 
 
 def by_identity(clips: Sequence[ClipEntry]) -> list[list[ClipEntry]]:
@@ -21,21 +32,35 @@ def by_identity(clips: Sequence[ClipEntry]) -> list[list[ClipEntry]]:
     return list(groups.values())
 
 
-def draw_frames(clips: Sequence[ClipEntry], rng: np.random.Generator) -> tuple[int, int]:
-    """The numbers of a source and a driving frame: two frames, the earlier first, of one clip; with replacement."""
-    clip = clips[int(rng.integers(len(clips)))]
-    source, driving = sorted(clip.start + int(offset) for offset in rng.integers(clip.length, size=2))
-    return source, driving
+def select_pair(
+    clips: Sequence[ClipEntry], rng: np.random.Generator, *, sources: int, time_flip: float, mirror: float
+) -> Selection:
+    """Sources and a driving frame of one of the clips, perhaps flipped.
 
+    `sources + 1` frames are drawn evenly and with replacement. The latest of them is the driving frame, the others are
+    the sources in order of time. Then the driving frame and one of the sources, whichever, are exchanged; else all
+    are mirrored; else nothing is done.
 
-def flip(pair: Pair, rng: np.random.Generator, *, time_flip: float, mirror: float) -> Pair:
-    """The pair with source and driving exchanged, else the pair mirrored, else the pair.
-
-    `time_flip` and `mirror` are probabilities, the second among the pairs that were not exchanged: the published 0.5
-    and 0.5 exchange half of the pairs and mirror a quarter.
+    Args:
+        clips: one of which is drawn.
+        rng: of all draws.
+        sources: their number.
+        time_flip: probability of the exchange; n / (n + 1) for n sources makes each of the frames the driving one
+            equally often, as the published 0.5 does for one source.
+        mirror: probability of mirroring what was not exchanged.
     """
+    clip = clips[int(rng.integers(len(clips)))]
+    *numbers, driving = sorted(clip.start + int(offset) for offset in rng.integers(clip.length, size=sources + 1))
     if rng.random() < time_flip:
-        return {"source": pair["driving"], "driving": pair["source"]}
-    if rng.random() < mirror:
-        return {name: np.ascontiguousarray(frame[:, ::-1]) for name, frame in pair.items()}
-    return pair
+        place = int(rng.integers(sources))
+        numbers[place], driving = driving, numbers[place]
+        return Selection(tuple(numbers), driving, mirrored=False)
+    return Selection(tuple(numbers), driving, mirrored=rng.random() < mirror)
+
+
+def select_stranger(identities: Sequence[Sequence[ClipEntry]], own: int, rng: np.random.Generator) -> int:
+    """The number of a frame of an identity other than number `own`: identity, clip and frame each drawn evenly."""
+    other = int(rng.integers(len(identities) - 1))
+    clips = identities[other if other < own else other + 1]
+    clip = clips[int(rng.integers(len(clips)))]
+    return clip.start + int(rng.integers(clip.length))

@@ -108,6 +108,20 @@ def test_both_images_of_a_pair_get_one_draw_and_each_pair_its_own():
     assert len(np.unique(changed, axis=0)) == 8
 
 
+def test_several_sources_and_a_stranger_get_the_draw_of_their_pair():
+    several = jnp.stack([PAIRS["source"], PAIRS["driving"], PAIRS["source"]], axis=1)
+    result = jitted(jax.random.key(3), {"source": several, "driving": PAIRS["driving"], "stranger": PAIRS["source"]})
+    expected = jitted(jax.random.key(3), PAIRS)
+    for images, name in (
+        (result["source"][:, 0], "source"),
+        (result["source"][:, 1], "driving"),
+        (result["source"][:, 2], "source"),
+        (result["driving"], "driving"),
+        (result["stranger"], "source"),
+    ):
+        np.testing.assert_allclose(images, expected[name], atol=1e-6)
+
+
 def test_images_stay_images():
     result = jitted(jax.random.key(0), PAIRS)
     for name, images in result.items():
