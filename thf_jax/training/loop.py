@@ -108,6 +108,8 @@ def _batches(config: Config, dataset: Any, mesh: Mesh) -> Any:
         dataset,
         batch_size=parallel.local_batch_size(config.train.batch_size, mesh),
         seed=config.seed,
+        sources=config.data.sources,
+        stranger=config.loss.stranger != 0,
         identity_sampling=config.data.identity_sampling,
         repeats=config.data.repeats,
         time_flip=config.data.time_flip,
