@@ -11,7 +11,7 @@ from thf_jax.nn.blocks import DownBlock, UpBlock, widths
 
 
 class Encoder(nn.Module):
-    """[b h w c] -> the map itself and the features after each halving, the smallest last.
+    """[*b h w c] -> the map itself and the features after each halving, the smallest last.
 
     Args:
         width: block i has min(most, width * 2^(i+1)) channels.
@@ -27,8 +27,8 @@ class Encoder(nn.Module):
     most: int = 1024
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> list[Float[Array, "b _h _w _c"]]:
-        h, w = x.shape[1:3]
+    def __call__(self, x: Float[Array, "*b h w c"], *, train: bool) -> list[Float[Array, "*b _h _w _c"]]:
+        h, w = x.shape[-3:-1]
         if h % 2**self.depth or w % 2**self.depth:
             raise InputError(
                 f"an hourglass of depth {self.depth} halves its map {self.depth} times: the sides must be multiples of "
@@ -41,7 +41,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """An encoder's maps -> [b h w width + c]: the smallest one enlarged, and joined by the others on the way.
+    """An encoder's maps -> [*b h w width + c]: the smallest one enlarged, and joined by the others on the way.
 
     Args:
         width, depth, most: the encoder's. The maps may have more channels than the encoder gave them.
@@ -52,7 +52,7 @@ class Decoder(nn.Module):
     most: int = 1024
 
     @nn.compact
-    def __call__(self, features: Sequence[Float[Array, "b _h _w _c"]], *, train: bool) -> Float[Array, "b h w n"]:
+    def __call__(self, features: Sequence[Float[Array, "*b _h _w _c"]], *, train: bool) -> Float[Array, "*b h w n"]:
         *skips, x = features
         channels = [*reversed(widths(self.width, self.most, self.depth)[:-1]), self.width]
         for index, (count, skip) in enumerate(zip(channels, reversed(skips), strict=True)):
@@ -62,7 +62,7 @@ class Decoder(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """[b h w c] -> [b h w width + c]: features of every scale, and the input itself as the last c channels.
+    """[*b h w c] -> [*b h w width + c]: features of every scale, and the input itself as the last c channels.
 
     Args:
         width: channels of the last decoder block; block i of the encoder has min(most, width * 2^(i+1)).
@@ -84,5 +84,5 @@ class Hourglass(nn.Module):
         nn.share_scope(self, self.encoder)
         nn.share_scope(self, self.decoder)
 
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w n"]:
+    def __call__(self, x: Float[Array, "*b h w c"], *, train: bool) -> Float[Array, "*b h w n"]:
         return self.decoder(self.encoder(x, train=train), train=train)
