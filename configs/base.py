@@ -10,7 +10,9 @@ from ml_collections import ConfigDict
 
 from thf_jax.errors import InputError, nearest
 from thf_jax.models import published
-from thf_jax.training.config import Config
+
+Config = Any
+"""An `ml_collections.ConfigDict`; a type checker cannot know its entries."""
 
 
 def base(system: str) -> Config:
