@@ -10,7 +10,9 @@ from ml_collections import ConfigDict
 
 from thf_jax.errors import InputError, nearest
 from thf_jax.models import published
-from thf_jax.training.config import Config
+
+Config = Any
+"""An `ml_collections.ConfigDict`, whose entries a type checker cannot know."""
 
 
 def base(system: str) -> Config:

@@ -16,10 +16,10 @@ from configs.base import (
     SMALL_RUN,
     TINY_GENERATOR,
     TINY_KEYPOINTS,
+    Config,
     base,
     varied,
 )
-from thf_jax.training.config import Config
 
 
 def get_config(variant: str = "") -> Config:

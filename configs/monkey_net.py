@@ -10,8 +10,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from configs.base import DEBUG_RUN, SMALL_KEYPOINTS, SMALL_RUN, TINY_KEYPOINTS, base, varied
-from thf_jax.training.config import Config
+from configs.base import DEBUG_RUN, SMALL_KEYPOINTS, SMALL_RUN, TINY_KEYPOINTS, Config, base, varied
 
 
 def get_config(variant: str = "") -> Config:
