@@ -7,6 +7,7 @@ import pytest
 from tests.inference.samples import SETTINGS, SIZE, tiny_animator
 from tests.models.samples import pictures
 from thf_jax.models import build
+from thf_jax.types import Reconstruction
 
 MODULE = build("fomm", SETTINGS)
 SOURCE, DRIVING = pictures(2, SIZE, seed=1), pictures(2, SIZE, seed=2)
@@ -19,7 +20,7 @@ def variables():
 
 @pytest.fixture(scope="module")
 def outputs(variables):
-    """The source encoded, its motion, and the rendering at once and verb by verb."""
+    """The source encoded, its motion, and the reconstruction at once and verb by verb."""
 
     @jax.jit
     def run(variables):
@@ -27,7 +28,7 @@ def outputs(variables):
         motion = MODULE.apply(variables, DRIVING, method="motion")
         rendering = MODULE.apply(variables, encoded, motion, method="render")
         own = MODULE.apply(variables, SOURCE, method="motion")
-        return encoded, own, MODULE.apply(variables, SOURCE, DRIVING), rendering
+        return encoded, own, MODULE.apply(variables, SOURCE, DRIVING), Reconstruction(encoded, motion, rendering)
 
     return run(variables)
 

@@ -1,7 +1,4 @@
-"""FOMM against numbers of the original implementation: a small network of random weights, its inputs and its outputs.
-
-The arrays are torch's, channels first. Where the original reads a grid, they were made under both readings of it.
-"""
+"""FOMM against numbers of the original implementation."""
 
 import functools
 from typing import Any
@@ -11,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.models import golden as recorded
+from tests.models.golden import both_readings, image
 from thf_jax.inference.best_frame import relative_scale
 from thf_jax.interop.fomm import discriminator_variables, fomm_variables
 from thf_jax.models import build
@@ -21,27 +20,16 @@ from thf_jax.ops.splines import Deformation, deform_image, deform_points, deform
 from thf_jax.types import Keypoints
 
 HOURGLASS = {"width": 8, "depth": 3, "most": 32}
-both_readings = pytest.mark.parametrize("align_corners", [True, False])
 
 
 @pytest.fixture(scope="module")
 def golden(reference) -> dict[str, np.ndarray]:
-    with np.load(reference / "golden" / "fomm_tiny.npz") as archive:
-        return dict(archive)
+    return recorded.load(reference, "fomm")
 
 
 @pytest.fixture(scope="module")
 def state_dicts(golden) -> dict[str, dict[str, np.ndarray]]:
-    networks: dict[str, dict[str, np.ndarray]] = {}
-    for name in (name for name in golden if name.startswith("sd/")):
-        _, network, key = name.split("/")
-        networks.setdefault(network, {})[key] = golden[name]
-    return networks
-
-
-def image(array: np.ndarray) -> jax.Array:
-    """Channels last."""
-    return jnp.asarray(np.moveaxis(array, -3, -1))
+    return recorded.state_dicts(golden)
 
 
 @pytest.fixture(scope="module")

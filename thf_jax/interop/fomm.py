@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-
+from thf_jax.interop.discriminator import patch_discriminator
 from thf_jax.interop.fomm_yaml import authors_configuration, published_configuration
 from thf_jax.interop.model_card import converted_card
 from thf_jax.interop.model_directory import check_target, save_model
@@ -17,7 +15,6 @@ from thf_jax.interop.state_dict import Rules, convert, hourglass_rules, to_devic
 from thf_jax.interop.torch_reader import read_checkpoint
 from thf_jax.models import Settings
 from thf_jax.models.animator import Animator
-from thf_jax.nn.discriminator import PatchDiscriminator
 
 RULES: Rules = [
     *hourglass_rules("detector/hourglass", "kp_detector.predictor"),
@@ -121,14 +118,7 @@ def discriminator_variables(
         InputError: the checkpoint has no discriminator, or one of other settings.
     """
     tensors = network_tensors(state_dicts, ["discriminator"], title=title, system=system)
-    module = PatchDiscriminator(**discriminator)
-    # The smallest image that leaves one number after all convolutions without padding.
-    size = 4
-    for _ in range(module.depth - 1):
-        size = 2 * size + 3
-    image = jax.ShapeDtypeStruct((1, size, size, 3 + keypoints), jnp.float32)
-    shapes = jax.eval_shape(lambda x: module.init(jax.random.key(0), x, train=False), image)
-    return to_device(convert(tensors, shapes, DISCRIMINATOR_RULES, title=title))
+    return patch_discriminator(tensors, discriminator, DISCRIMINATOR_RULES, keypoints=keypoints, title=title)
 
 
 def _filters(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:

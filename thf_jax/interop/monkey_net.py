@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from thf_jax.interop.discriminator import patch_discriminator
 from thf_jax.interop.networks import network_tensors
 from thf_jax.interop.shapes import variable_shapes
 from thf_jax.interop.state_dict import Rules, convert, hourglass_rules, to_device
@@ -20,6 +21,10 @@ RULES: Rules = [
     (r"generator/decoder/up(\d+)/(conv|norm)", r"generator.video_decoder.up_blocks.\1.\2"),
     (r"generator/refinement_(\d+)/(conv[12]|norm[12])", r"generator.refinement_module.r\1.\2"),
     ("generator/final", "generator.refinement_module.conv-last"),
+]
+DISCRIMINATOR_RULES: Rules = [
+    (r"(conv|norm)(\d+)", r"discriminator.down_blocks.\2.\1"),
+    ("score", "discriminator.conv"),
 ]
 
 
@@ -50,3 +55,25 @@ def monkey_net_variables(
     tensors = network_tensors(state_dicts, ["kp_detector", "generator"], title=title, system="Monkey-Net")
     shapes = variable_shapes("monkey_net", settings, size)
     return to_device(convert(without_time(tensors), shapes, RULES, title=title, advice=advice))
+
+
+def discriminator_variables(
+    state_dicts: Mapping[str, Any],
+    discriminator: Mapping[str, Any],
+    *,
+    keypoints: int,
+    title: str = "the checkpoint",
+) -> dict[str, Any]:
+    """The variables of a `PatchDiscriminator`, for fine-tuning: `{"params": ...}`.
+
+    Args:
+        state_dicts: `{"discriminator": {name: array}}`; other entries are left out.
+        discriminator: the fields of `PatchDiscriminator`; the published one has a `pool_last`.
+        keypoints: how many heat-maps it sees beside the image.
+        title: the beginning of an error's sentence.
+
+    Raises:
+        InputError: the checkpoint has no discriminator, or one of other settings.
+    """
+    tensors = without_time(network_tensors(state_dicts, ["discriminator"], title=title, system="Monkey-Net"))
+    return patch_discriminator(tensors, discriminator, DISCRIMINATOR_RULES, keypoints=keypoints, title=title)
