@@ -1,5 +1,6 @@
 """The blocks that the whole family is built from: convolution, batch norm and ReLU in four arrangements."""
 
+import itertools
 from collections.abc import Callable
 
 import jax
@@ -24,15 +25,19 @@ SMALL_MAP = 16
 
 
 def convolve(
-    x: Float[Array, "b h w c"], kernel: Float[Array, "n m c features"], *, padding: int = 0
+    x: Float[Array, "b h w c"], kernel: Float[Array, "n m c features"], *, padding: int = 0, stride: int = 1
 ) -> Float[Array, "b y x features"]:
-    """The cross-correlation that deep learning calls convolution, stride 1, with `padding` zeros on each side.
+    """The cross-correlation that deep learning calls convolution, with `padding` zeros on each side.
+
+    Args:
+        stride: every so many-th row and column of the result is computed, the first ones included.
 
     Raises:
         InputError: nothing would be left of the map.
     """
     kernel = kernel.astype(x.dtype)
-    rows, columns = (size + 2 * padding - span + 1 for size, span in zip(x.shape[1:3], kernel.shape[:2], strict=True))
+    spans = zip(x.shape[1:3], kernel.shape[:2], strict=True)
+    rows, columns = ((size + 2 * padding - span) // stride + 1 for size, span in spans)
     if rows < 1 or columns < 1:
         raise InputError(
             f"a map of {x.shape[1]} x {x.shape[2]} is too small for a {kernel.shape[0]} x {kernel.shape[1]} "
@@ -40,10 +45,12 @@ def convolve(
         )
     if rows * columns <= SMALL_MAP:
         x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-        taps = [x[:, i : i + rows, j : j + columns] for i in range(kernel.shape[0]) for j in range(kernel.shape[1])]
+        down, across = (stride * (count - 1) + 1 for count in (rows, columns))
+        corners = itertools.product(range(kernel.shape[0]), range(kernel.shape[1]))
+        taps = [x[:, i : i + down : stride, j : j + across : stride] for i, j in corners]
         return jnp.concatenate(taps, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
     sides = ((padding, padding), (padding, padding))
-    return jax.lax.conv_general_dilated(x, kernel, (1, 1), sides, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return jax.lax.conv_general_dilated(x, kernel, (stride, stride), sides, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
 def convolve_doubled(
@@ -74,7 +81,7 @@ def convolve_doubled(
 
 
 class Conv(nn.Module):
-    """A square convolution [b h w c] -> [b y x features], its bias included, initialised as PyTorch does it.
+    """A square convolution [b h w c] -> [b y x features] with a bias, initialised as PyTorch does it.
 
     Args:
         padding: zeros added on each side; None keeps the image's size.
@@ -82,6 +89,8 @@ class Conv(nn.Module):
         bias_cancels: whether what follows takes every channel's mean away again (batch norm by the batch's own
             statistics, a softmax over all pixels). The bias then has no effect and its gradient is exactly 0, for
             which float arithmetic would give noise, and Adam, which divides by the noise's size, a random walk.
+        stride: every so many-th row and column is computed; 1 where `doubled`.
+        use_bias: off, nothing is added.
     """
 
     features: int
@@ -91,15 +100,19 @@ class Conv(nn.Module):
     bias_cancels: bool = False
     kernel_init: nn.initializers.Initializer = torch_uniform
     bias_init: Callable[..., Array] | None = None
+    stride: int = 1
+    use_bias: bool = True
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b y x features"]:
         pad = (self.size - 1) // 2 if self.padding is None else self.padding
         kernel = self.param("kernel", self.kernel_init, (self.size, self.size, x.shape[-1], self.features))
+        y = convolve_doubled(x, kernel) if self.doubled else convolve(x, kernel, padding=pad, stride=self.stride)
+        if not self.use_bias:
+            return y
         bias = self.param("bias", self.bias_init or torch_bias(self.size**2 * x.shape[-1]), (self.features,))
         if self.bias_cancels:
             bias = jax.lax.stop_gradient(bias)
-        y = convolve_doubled(x, kernel) if self.doubled else convolve(x, kernel, padding=pad)
         return y + bias.astype(y.dtype)
 
 
@@ -114,11 +127,12 @@ class BatchNorm(nn.Module):
     momentum: float = 0.9
     epsilon: float = 1e-5
     axis_name: str | None = None
+    scale_init: nn.initializers.Initializer = nn.initializers.ones
 
     @nn.compact
     def __call__(self, x: Float[Array, "*b c"], *, train: bool) -> Float[Array, "*b c"]:
         channels = x.shape[-1]
-        scale = self.param("scale", nn.initializers.ones, (channels,))
+        scale = self.param("scale", self.scale_init, (channels,))
         bias = self.param("bias", nn.initializers.zeros, (channels,))
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,))
         running_var = self.variable("batch_stats", "var", jnp.ones, (channels,))
