@@ -16,10 +16,14 @@ from thf_jax.models.dense_motion import DenseMotion
 from thf_jax.models.detector import KeypointDetector
 from thf_jax.models.fomm import FOMM
 from thf_jax.models.generator import Generator
+from thf_jax.models.x2face import DrivingNetwork, EmbeddingNetwork, X2Face
 
 SYSTEMS: dict[str, tuple[type[nn.Module], dict[str, type[nn.Module]]]] = {
     "fomm": (FOMM, {"detector": KeypointDetector, "dense_motion": DenseMotion, "generator": Generator}),
+    "x2face": (X2Face, {"embedding": EmbeddingNetwork, "driving": DrivingNetwork}),
 }
+SEVERAL_SOURCES = frozenset({"x2face"})
+"""The systems whose `encode` takes several sources of one person, [b n h w 3]."""
 
 
 def _system(name: str) -> tuple[type[nn.Module], dict[str, type[nn.Module]]]:

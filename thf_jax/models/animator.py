@@ -13,7 +13,7 @@ import numpy as np
 from flax import linen as nn
 
 from thf_jax.errors import InputError
-from thf_jax.models import build
+from thf_jax.models import SEVERAL_SOURCES, build
 from thf_jax.ops.filtering import area_resize
 from thf_jax.types import Rendering
 
@@ -59,12 +59,19 @@ def as_images(pixels: Any, size: int) -> tuple[jax.Array, bool]:
     return images if batched else images[None], batched
 
 
-def _checked(pixels: Any) -> np.ndarray | jax.Array:
+_SHAPES = {
+    4: "[h w 3], or [b h w 3] for a batch of them",
+    5: "[h w 3], [n h w 3] for several sources of one person, or [b n h w 3] for a batch of these",
+}
+"""By the most axes that are taken."""
+
+
+def _checked(pixels: Any, *, most: int = 4) -> np.ndarray | jax.Array:
     """The pixels as they came if they are uint8 or float32, other floating ones as float32."""
     if not isinstance(pixels, jax.Array):
         pixels = np.asarray(pixels)
-    if pixels.ndim not in (3, 4) or pixels.shape[-1] != 3 or 0 in pixels.shape:
-        raise InputError(f"an image has the shape [h w 3], or [b h w 3] for a batch of them, not {list(pixels.shape)}")
+    if not 3 <= pixels.ndim <= most or pixels.shape[-1] != 3 or 0 in pixels.shape:
+        raise InputError(f"an image has the shape {_SHAPES[most]}, not {list(pixels.shape)}")
     if pixels.dtype == np.uint8:
         return pixels
     if not jnp.issubdtype(pixels.dtype, jnp.floating):
@@ -100,12 +107,20 @@ class Animator:
 
         Args:
             source: [h w 3], uint8 or floating in [0, 1]; a batch axis may stand before it. Other sizes are resized.
+                X2Face also takes several sources of one person, [n h w 3] or a list of pictures of any sizes, and a
+                batch of these, [b n h w 3].
         """
-        return self._image_verb("encode", source)
+        if self.system not in SEVERAL_SOURCES:
+            return self._run("encode", self._sized(_checked(source)), unbatched=3)
+        if isinstance(source, list | tuple) and np.ndim(source[0]) == 3:
+            sources = jnp.stack([_resized(_checked(one), size=self.size) for one in source])
+        else:
+            sources = self._sized(_checked(source, most=5))
+        return self._run("encode", sources[None] if sources.ndim == 3 else sources, unbatched=4)
 
     def motion(self, frame: Any) -> Any:
         """The motion in a frame, a small pytree of numbers. The frame is given as the source is to `encode`."""
-        return self._image_verb("motion", frame)
+        return self._run("motion", self._sized(_checked(frame)), unbatched=3)
 
     def render(self, encoded: Any, motion: Any) -> Rendering:
         """The source moved to `motion`. One encoded source serves a batch of motions, one motion a batch of sources.
@@ -113,8 +128,8 @@ class Animator:
         Raises:
             InputError: two batches of different lengths.
         """
-        batched = encoded.image.ndim == 4, jax.tree.leaves(motion)[0].ndim == 3
-        counts = encoded.image.shape[0], jax.tree.leaves(motion)[0].shape[0]
+        batched = encoded.batched, motion.batched
+        counts = [jax.tree.leaves(value)[0].shape[0] for value in (encoded, motion)]
         if all(batched) and counts[0] != counts[1]:
             raise InputError(
                 f"a batch of {counts[0]} encoded sources does not go with one of {counts[1]} motions; "
@@ -122,9 +137,11 @@ class Animator:
             )
         return _apply(self.module, self.variables, encoded, motion, batched=batched, method="render")
 
-    def _image_verb(self, method: str, pixels: Any) -> Any:
-        images = _checked(pixels)
-        if images.shape[-3:-1] != (self.size, self.size):
-            # A program of its own, so that the large one of the verb serves pictures of every size.
-            images = _resized(images, size=self.size)
-        return _apply(self.module, self.variables, images, batched=(images.ndim == 4,), method=method)
+    def _sized(self, images: np.ndarray | jax.Array) -> np.ndarray | jax.Array:
+        if images.shape[-3:-1] == (self.size, self.size):
+            return images
+        # A program of its own, so that the large one of the verb serves pictures of every size.
+        return _resized(images, size=self.size)
+
+    def _run(self, method: str, images: np.ndarray | jax.Array, *, unbatched: int) -> Any:
+        return _apply(self.module, self.variables, images, batched=(images.ndim > unbatched,), method=method)
