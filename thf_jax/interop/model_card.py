@@ -7,6 +7,7 @@ from thf_jax.interop.torch_reader import file_hash
 
 LICENCES = {
     "fomm": "MIT, as the LICENSE file of the authors' repository (AliaksandrSiarohin/first-order-model) states it",
+    "x2face": "MIT, as the LICENSE file of the authors' repository (oawiles/X2Face) states it",
 }
 """The licence that the authors of a system's published weights state, and where."""
 
