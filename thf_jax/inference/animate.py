@@ -49,7 +49,8 @@ def animate(
 
     Args:
         animator: a model, see `thf_jax.load`.
-        source: a picture, [h w 3], uint8 or floating in [0, 1].
+        source: a picture, [h w 3], uint8 or floating in [0, 1]; for X2Face also several of one person, [n h w 3] or a
+            list of them, of which the first counts as the pose that relative motion starts from.
         frames: pictures like the source, or motions: those of a motion file, or what `animator.motion` gives.
         adapt_scale: enlarge relative motion by the ratio of the faces' sizes, see `relative_scale`.
         initial: the driver's motion that corresponds to the source as it is; by default the first frame's.
@@ -66,11 +67,12 @@ def animate(
         raise InputError("adapt_scale and initial shape relative motion: leave them out where relative=False")
     if batch_size < 1 or ahead < 0:
         raise InputError(f"batch_size is 1 or more and ahead 0 or more, not {batch_size} and {ahead}")
-    rest = animator.motion(source)
+    encoded = animator.encode(source)
+    rest = encoded.motion
     motions = smoothed((_motion_in(animator, rest, frame) for frame in frames), smooth)
     if relative:
         motions = _transferred(motions, rest, initial, adapt_scale)
-    renderings = _rendered(animator, animator.encode(source), motions, batch_size)
+    renderings = _rendered(animator, encoded, motions, batch_size)
     return itertools.chain.from_iterable(_running_ahead(renderings, ahead))
 
 
