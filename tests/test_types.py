@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thf_jax.types import Keypoints, Rendering, Warp
+from thf_jax.types import DrivingCode, EmbeddedFace, EncodedImage, Keypoints, Rendering, Warp
 
 positions = arrays.arrays(np.float32, (4, 2), elements=st.floats(-1, 1, width=32))
 # Away from singular: no entry of the noise can undo the identity.
@@ -80,3 +80,29 @@ def test_the_types_are_frozen_pytrees_in_which_none_is_absence():
     assert len(jax.tree.leaves(rendering)) == 3
     with pytest.raises(dataclasses.FrozenInstanceError):
         motion.position = jnp.zeros((4, 2))
+
+
+codes = arrays.arrays(np.float32, (5,), elements=st.floats(-10, 10, width=32)).map(
+    lambda x: DrivingCode(jnp.asarray(x))
+)
+
+
+@settings(max_examples=20)
+@given(codes, codes, codes, st.floats(0.5, 2, width=32))
+def test_the_transfer_of_a_code_is_the_difference_times_the_scale(motion, initial, onto, scale):
+    moved = transfer(motion, initial, onto, scale)
+    expected = np.asarray(onto.code) + scale * (np.asarray(motion.code) - initial.code)
+    np.testing.assert_allclose(moved.code, expected, atol=1e-4)
+    np.testing.assert_allclose(transfer(motion, initial, initial, 1.0).code, motion.code, atol=1e-5)
+
+
+def test_every_type_knows_whether_it_is_a_batch():
+    image, grid = jnp.zeros((4, 4, 3)), jnp.zeros((4, 4, 2))
+    singles = [
+        (some_keypoints(0), some_keypoints(0, 2)),
+        (DrivingCode(jnp.zeros(5)), DrivingCode(jnp.zeros((2, 5)))),
+        (EncodedImage(image, [], some_keypoints(0)), EncodedImage(image[None], [], some_keypoints(0, 1))),
+        (EmbeddedFace(image, image, grid, None), EmbeddedFace(image[None], image[None], None, None)),
+    ]
+    for single, several in singles:
+        assert not single.batched and several.batched

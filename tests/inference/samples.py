@@ -20,19 +20,36 @@ SETTINGS = {
 }
 
 
+X2FACE_SIZE = 8
+X2FACE_SETTINGS = {
+    "embedding": {"width": 4, "depth": 3, "most": 8, "code": 8},
+    "driving": {"width": 4, "depth": 3, "most": 8, "code": 6},
+}
+
+
 def tiny_animator(seed: int = 0) -> Animator:
     """FOMM with 4 keypoints at 32 px. Its random weights are large enough for every output to depend on every input."""
+    return drawn_animator("fomm", SIZE, SETTINGS, seed)
+
+
+def tiny_x2face(seed: int = 0) -> Animator:
+    """X2Face with codes of 6 numbers at 8 px, drawn likewise."""
+    return drawn_animator("x2face", X2FACE_SIZE, X2FACE_SETTINGS, seed)
+
+
+def drawn_animator(system: str, size: int, settings: dict, seed: int = 0) -> Animator:
+    """A system of these settings whose variables are random."""
     random = np.random.default_rng(seed)
-    shapes = flatten_dict(variable_shapes("fomm", SETTINGS, SIZE), sep="/")
+    shapes = flatten_dict(variable_shapes(system, settings, size), sep="/")
     # Drawn with NumPy, since compiling the initialisation takes longer than everything that is then done with it.
     drawn = {name: _draw(random, name, shape.shape).astype(np.float32) for name, shape in shapes.items()}
-    return Animator("fomm", SIZE, SETTINGS, unflatten_dict(drawn, sep="/"))
+    return Animator(system, size, settings, unflatten_dict(drawn, sep="/"))
 
 
 def _draw(random: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.ndarray:
     noise = random.standard_normal(shape)
     if name.endswith("kernel"):
-        gain = 4 if "heatmaps" in name else 1  # for keypoints that move
+        gain = 4 if "heatmaps" in name else 2 if "unet" in name else 1  # for keypoints and codes that move
         return gain * noise / math.sqrt(math.prod(shape[:-1]))
     if name == "params/detector/jacobians/bias":
         return np.tile([1, 0, 0, 1], shape[0] // 4)

@@ -9,7 +9,7 @@ import pytest
 from tests.inference.samples import write_clip
 from thf_jax.errors import InputError
 from thf_jax.inference.motion_files import read_motion, write_motion
-from thf_jax.types import Keypoints
+from thf_jax.types import DrivingCode, Keypoints
 
 RATE = Fraction(30000, 1001)
 
@@ -44,6 +44,15 @@ def test_an_absent_field_stays_absent(tmp_path):
     file = read_motion(path)
     assert file.motion.jacobian is None and next(iter(file)).jacobian is None
     assert file.model is None
+
+
+def test_codes_are_kept_as_keypoints_are(tmp_path):
+    path, codes = tmp_path / "nod.motion", np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32)
+    write_motion(path, map(DrivingCode, codes), system="x2face", rate=25.0, size=64)
+    file = read_motion(path)
+    assert isinstance(file.motion, DrivingCode) and (file.system, len(file)) == ("x2face", 4)
+    np.testing.assert_array_equal(file.motion.code, codes)
+    np.testing.assert_array_equal(file.initial.code, codes[0])
 
 
 def test_numpy_alone_reads_it(written):

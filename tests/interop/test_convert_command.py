@@ -7,6 +7,7 @@ from tests.interop.samples import FIXTURES, LAYOUTS
 from thf_jax.cli import convert
 from thf_jax.cli.main import main
 from thf_jax.errors import InputError
+from thf_jax.interop.converters import CONVERTERS
 
 
 @pytest.fixture
@@ -49,3 +50,15 @@ def test_the_command_ends_with_status_2_and_one_line(tmp_path, capsys, checkpoin
     assert main(["convert", "fomm", str(folder / checkpoint), str(tmp_path / "vox")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert not (tmp_path / "vox").exists()
+
+
+def test_an_unknown_system_is_answered_with_the_nearest(run, tmp_path):
+    with pytest.raises(InputError, match="SYSTEM cannot be 'x2fase'; the nearest is 'x2face'"):
+        run("x2fase", "x2face_model.pth", tmp_path / "out")
+
+
+@pytest.mark.parametrize("system", CONVERTERS)
+def test_the_help_names_every_system(system, capsys):
+    with pytest.raises(SystemExit):
+        main(["convert", "--help"])
+    assert system in capsys.readouterr().out

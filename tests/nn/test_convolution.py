@@ -11,7 +11,7 @@ from thf_jax.errors import InputError
 from thf_jax.nn.blocks import SMALL_MAP, Conv, convolve, convolve_doubled, double
 
 KERNEL = numbers(3, 3, 2, 4, seed=1)
-run = jax.jit(convolve, static_argnames="padding")
+run = jax.jit(convolve, static_argnames=("padding", "stride"))
 
 
 def correlate(x: np.ndarray, kernel: np.ndarray, padding: int) -> np.ndarray:
@@ -41,6 +41,23 @@ def test_convolution_is_a_correlation_for_small_maps_and_large(size, span, paddi
     expected = correlate(np.asarray(x), np.asarray(kernel), padding)
     assert (expected.shape[1] * expected.shape[2] <= SMALL_MAP) is small
     np.testing.assert_allclose(run(x, kernel, padding=padding), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("size", "span", "padding", "small"),
+    [
+        ((8, 8), 4, 1, True),
+        ((2, 2), 4, 1, True),
+        ((7, 5), 3, 1, True),
+        ((12, 10), 4, 1, False),
+        ((11, 12), 3, 0, False),
+    ],
+)
+def test_a_stride_of_two_computes_every_other_row_and_column(size, span, padding, small):
+    x, kernel = numbers(2, *size, 2), numbers(span, span, 2, 3, seed=1)
+    expected = correlate(np.asarray(x), np.asarray(kernel), padding)[:, ::2, ::2]
+    assert (expected.shape[1] * expected.shape[2] <= SMALL_MAP) is small
+    np.testing.assert_allclose(run(x, kernel, padding=padding, stride=2), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("size", "span", "padding"), [((3, 8), 4, 0), ((8, 4), 7, 1), ((2, 2), 4, 0)])
@@ -81,6 +98,14 @@ def test_the_layer_adds_its_bias_to_the_convolution(padding, doubled, expected):
     assert y.shape == (2, *expected, 4)
     by_hand = correlate(seen, np.asarray(KERNEL), 1 if padding is None else 0) + np.asarray(bias)
     np.testing.assert_allclose(y, by_hand, rtol=1e-4, atol=1e-4)
+
+
+def test_the_layer_without_bias_has_its_kernel_alone():
+    layer, x = Conv(4, 4, 1, stride=2, use_bias=False), numbers(2, 10, 12, 2)
+    params = jax.jit(layer.init)(jax.random.key(0), x)["params"]
+    assert set(params) == {"kernel"}
+    by_hand = correlate(np.asarray(x), np.asarray(params["kernel"]), 1)[:, ::2, ::2]
+    np.testing.assert_allclose(layer.apply({"params": params}, x), by_hand, rtol=1e-4, atol=1e-4)
 
 
 def test_activations_of_half_precision_stay_so():

@@ -13,7 +13,7 @@ def add_parser(subparsers: Any) -> None:
         "A .pth.tar file is not an archive: give it as downloaded, without unpacking."
     )
     parser = subparsers.add_parser("convert", help="convert a published PyTorch checkpoint", description=text)
-    parser.add_argument("system", metavar="SYSTEM", choices=["fomm"], help="fomm")
+    parser.add_argument("system", metavar="SYSTEM", help="fomm or x2face")
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help=".pth, .pth.tar or .safetensors")
     parser.add_argument("out_dir", metavar="OUT_DIR", help="the model directory to write; a model in it is replaced")
     parser.add_argument(
@@ -24,7 +24,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--align-corners",
         action=argparse.BooleanOptionalAction,
-        default=True,
         help="read sampling grids as the authors' torch did when training (default), or as torch since 1.3 does",
     )
     parser.set_defaults(run=run)
@@ -32,7 +31,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the model directory."""
-    from thf_jax.interop.fomm import convert_fomm
+    from thf_jax.errors import InputError, nearest
+    from thf_jax.interop.converters import CONVERTERS
 
-    target = convert_fomm(options.checkpoint, options.out_dir, yaml=options.yaml, align_corners=options.align_corners)
+    if options.system not in CONVERTERS:
+        raise InputError(f"SYSTEM cannot be {options.system!r}{nearest(options.system, CONVERTERS)}")
+    # What a system's authors trained with is its converter's default.
+    reading = {} if options.align_corners is None else {"align_corners": options.align_corners}
+    target = CONVERTERS[options.system](options.checkpoint, options.out_dir, yaml=options.yaml, **reading)
     print(f"wrote {target}")

@@ -51,7 +51,8 @@ def animate(
 
     Args:
         animator: a model, see `thf_jax.load`.
-        source: a picture, [h w 3], uint8 or floating in [0, 1].
+        source: a picture, [h w 3], uint8 or floating in [0, 1]; for X2Face also several of one person, [n h w 3] or a
+            list of them, of which the first counts as the pose that relative motion starts from.
         frames: pictures like the source, or motions: those of a motion file, or what `animator.motion` gives.
         adapt_scale: enlarge relative motion by the ratio of the faces' sizes, see `relative_scale`.
         initial: the driver's motion that corresponds to the source as it is; by default the first frame's.
@@ -78,14 +79,15 @@ def animate(
         )
     if batch_size < 1 or ahead < 0:
         raise InputError(f"batch_size is 1 or more and ahead 0 or more, not {batch_size} and {ahead}")
-    rest = animator.motion(source)
+    encoded = animator.encode(source)
+    rest = encoded.motion
     since = source if special.get("background", False) else None
     motions = smoothed((_motion_in(animator, rest, frame, since) for frame in frames), smooth)
     if disentangle:
         motions = (animator.combine(rest, motion) for motion in motions)
     if relative:
         motions = _transferred(motions, rest, initial, adapt_scale, adapt_variance)
-    renderings = _rendered(animator, animator.encode(source), motions, batch_size)
+    renderings = _rendered(animator, encoded, motions, batch_size)
     return itertools.chain.from_iterable(_running_ahead(renderings, ahead))
 
 

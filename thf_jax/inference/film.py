@@ -60,7 +60,8 @@ def finisher(animator: Animator, detail: Picture | None) -> Callable[[Rendering]
     if detail is None:
         return lambda rendering: rendering.image
     large = jnp.asarray(detail, jnp.float32) / 255
-    align_corners = complete(animator.system, animator.settings)["generator"]["align_corners"]
+    parts = complete(animator.system, animator.settings).values()
+    align_corners = next(part["align_corners"] for part in parts if "align_corners" in part)
     return lambda rendering: add_source_detail(rendering, large, align_corners=align_corners)
 
 

@@ -6,13 +6,13 @@ A `.motion` file is a numpy archive (`numpy.load(path, allow_pickle=False)` read
               `thf_jax.types`), `rate` (frames a second, "30000/1001"), `frames`, `size` (side of the pictures that the
               model saw), `initial` (the row of the frame that relative motion starts from: the clip's first) and `axes`
               (the name of every axis of every array)
-    position, jacobian, ...
+    position, jacobian, code, ...
               one float32 array a field of the kind, a row a frame; a field that is None has no array
 
 For Keypoints, `position` is (x, y) in [-1, 1], the ends at pixel centres, and `jacobian` and `covariance` are 2 x 2
-matrices; a `background`, 3 x 3 on (x, y, 1), there is only where it was measured against a source. float32 is what the
-models compute in: animating from the file equals animating from the clip. 10 keypoints with Jacobians take 240
-bytes a frame before compression.
+matrices; a `background`, 3 x 3 on (x, y, 1), there is only where it was measured against a source. 10 keypoints with
+Jacobians take 240 bytes a frame before compression. For DrivingCode, `code` has X2Face's numbers, 128 of them and 512
+bytes as published. float32 is what the models compute in: animating from the file equals animating from the clip.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ import numpy as np
 
 from thf_jax.errors import InputError
 from thf_jax.inference.outputs import appearing, check_output
-from thf_jax.types import Keypoints
+from thf_jax.types import DrivingCode, Keypoints
 
 FORMAT = "thf_jax motion"
 VERSION = 1
@@ -43,7 +43,8 @@ _KINDS: dict[str, tuple[type[Any], dict[str, str]]] = {
             "covariance": "frame keypoint row column",
             "background": "frame row column",
         },
-    )
+    ),
+    "DrivingCode": (DrivingCode, {"code": "frame channel"}),
 }
 _HEADER_TYPES = {"system": str, "model": str | None, "kind": str, "rate": str, "frames": int, "size": int}
 

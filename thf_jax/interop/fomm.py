@@ -5,16 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from thf_jax.interop.conversion import convert_checkpoint
 from thf_jax.interop.discriminator import patch_discriminator
-from thf_jax.interop.fomm_yaml import authors_configuration, published_configuration
-from thf_jax.interop.model_card import converted_card
-from thf_jax.interop.model_directory import check_target, save_model
+from thf_jax.interop.fomm_yaml import authors_configuration
 from thf_jax.interop.networks import network_tensors
 from thf_jax.interop.shapes import complete, variable_shapes
 from thf_jax.interop.state_dict import Rules, convert, hourglass_rules, to_device
-from thf_jax.interop.torch_reader import read_checkpoint
 from thf_jax.models import Settings
-from thf_jax.models.animator import Animator
 
 RULES: Rules = [
     *hourglass_rules("detector/hourglass", "kp_detector.predictor"),
@@ -32,7 +29,6 @@ DISCRIMINATOR_RULES: Rules = [
     (r"(conv|norm)(\d+)", r"discriminator.discs.1.down_blocks.\2.\1"),
     ("score", "discriminator.discs.1.conv"),
 ]
-_YAML_ADVICE = "; if it was not trained with the published VoxCeleb configuration, give the authors' YAML file"
 
 
 def convert_fomm(
@@ -54,22 +50,14 @@ def convert_fomm(
     Raises:
         InputError: a file cannot be read or written, or checkpoint and configuration do not fit.
     """
-    check_target(out_dir)
-    configuration = published_configuration() if yaml is None else authors_configuration(yaml)
-    settings = complete("fomm", configuration.settings)
-    for part in ("dense_motion", "generator"):
-        settings[part]["align_corners"] = align_corners
-    advice = _YAML_ADVICE if yaml is None else ""
-    variables = fomm_variables(
-        read_checkpoint(checkpoint), settings, size=configuration.size, title=str(checkpoint), advice=advice
+    return convert_checkpoint(
+        "fomm", checkpoint, out_dir, fomm_variables, align_corners=align_corners, yaml=yaml, authors=_authors
     )
-    card = converted_card(
-        "fomm",
-        Path(checkpoint),
-        settings_from="the published VoxCeleb configuration" if yaml is None else f"`{Path(yaml).name}`",
-        align_corners=align_corners,
-    )
-    return save_model(out_dir, Animator("fomm", configuration.size, settings, variables), card)
+
+
+def _authors(yaml: str | os.PathLike[str]) -> tuple[dict[str, dict[str, Any]], int]:
+    configuration = authors_configuration(yaml)
+    return configuration.settings, configuration.size
 
 
 def fomm_variables(

@@ -13,7 +13,7 @@ _TELLTALES = {
     "LivePortrait": "motion_extractor",
     "thin-plate-spline motion": "inpainting_network",
     "Monkey-Net": "generator.appearance_encoder",
-    "X2Face": "state_dict.pix2pixUnwrapped",
+    "X2Face": ("state_dict.pix2pixUnwrapped", "pix2pixUnwrapped"),
 }
 """How a name begins that is in one system's checkpoints only."""
 

@@ -24,6 +24,7 @@ from thf_jax.models.head_estimator import HeadEstimator
 from thf_jax.models.monkey_net import DeformingGenerator, MonkeyNet
 from thf_jax.models.mraa import AVD, MRAA, BackgroundPredictor
 from thf_jax.models.volume_generator import VolumeGenerator
+from thf_jax.models.x2face import DrivingNetwork, EmbeddingNetwork, X2Face
 
 Part = Callable[..., nn.Module]
 """A linen module's class; or a `functools.partial` of it, where the system's published values are not its defaults."""
@@ -79,7 +80,10 @@ SYSTEMS: dict[str, tuple[type[nn.Module], dict[str, Part]]] = {
             "generator": VolumeGenerator,
         },
     ),
+    "x2face": (X2Face, {"embedding": EmbeddingNetwork, "driving": DrivingNetwork}),
 }
+SEVERAL_SOURCES = frozenset({"x2face"})
+"""The systems whose `encode` takes several sources of one person, [b n h w 3]."""
 
 Settings = Mapping[str, Mapping[str, Any] | None]
 """One entry a part: its settings, or None for a part that the system can do without."""

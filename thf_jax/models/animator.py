@@ -12,7 +12,7 @@ import numpy as np
 from flax import linen as nn
 
 from thf_jax.errors import InputError
-from thf_jax.models import Settings, build
+from thf_jax.models import SEVERAL_SOURCES, Settings, build
 from thf_jax.ops.filtering import area_resize
 from thf_jax.types import Rendering
 
@@ -58,12 +58,19 @@ def as_images(pixels: Any, size: int) -> tuple[jax.Array, bool]:
     return images if batched else images[None], batched
 
 
-def _checked(pixels: Any) -> np.ndarray | jax.Array:
+_SHAPES = {
+    4: "[h w 3], or [b h w 3] for a batch of them",
+    5: "[h w 3], [n h w 3] for several sources of one person, or [b n h w 3] for a batch of these",
+}
+"""By the most axes that are taken."""
+
+
+def _checked(pixels: Any, *, most: int = 4) -> np.ndarray | jax.Array:
     """The pixels as they came if they are uint8 or float32, other floating ones as float32."""
     if not isinstance(pixels, jax.Array):
         pixels = np.asarray(pixels)
-    if pixels.ndim not in (3, 4) or pixels.shape[-1] != 3 or 0 in pixels.shape:
-        raise InputError(f"an image has the shape [h w 3], or [b h w 3] for a batch of them, not {list(pixels.shape)}")
+    if not 3 <= pixels.ndim <= most or pixels.shape[-1] != 3 or 0 in pixels.shape:
+        raise InputError(f"an image has the shape {_SHAPES[most]}, not {list(pixels.shape)}")
     if pixels.dtype == np.uint8:
         return pixels
     if not jnp.issubdtype(pixels.dtype, jnp.floating):
@@ -99,11 +106,19 @@ class Animator:
 
         Args:
             source: [h w 3], uint8 or floating in [0, 1]; a batch axis may stand before it. Other sizes are resized.
+                X2Face also takes several sources of one person, [n h w 3] or a list of pictures of any sizes, and a
+                batch of these, [b n h w 3].
         """
-        return self._image_verb("encode", source)
+        if self.system not in SEVERAL_SOURCES:
+            return self._run("encode", self._sized(_checked(source)), unbatched=3)
+        if isinstance(source, list | tuple) and np.ndim(source[0]) == 3:
+            sources = jnp.stack([_resized(_checked(one), size=self.size) for one in source])
+        else:
+            sources = self._sized(_checked(source, most=5))
+        return self._run("encode", sources[None] if sources.ndim == 3 else sources, unbatched=4)
 
     def motion(self, frame: Any, *, source: Any = None) -> Any:
-        """The motion in a frame, a small pytree of numbers. The frame is given as the source is to `encode`.
+        """The motion in a frame, a small pytree of numbers. The frame is given as one source is to `encode`.
 
         Args:
             source: MRAA also measures how the background has moved since this picture.
@@ -112,10 +127,10 @@ class Animator:
             InputError: a source for a model that has no background predictor.
         """
         if source is None:
-            return self._image_verb("motion", frame)
+            return self._run("motion", self._sized(_checked(frame)), unbatched=3)
         if not self.measures_background:
             raise InputError(f"this {self.system} model does not measure the background's motion: leave source out")
-        return self._image_verb("motion", frame, source)
+        return self._run("motion", *(self._sized(_checked(one)) for one in (frame, source)), unbatched=3)
 
     @property
     def measures_background(self) -> bool:
@@ -130,7 +145,7 @@ class Animator:
         """
         if getattr(self.module, "avd", None) is None:
             raise InputError(f"this {self.system} model has no AVD network: choose the standard or the relative mode")
-        batched = tuple(jax.tree.leaves(motion)[0].ndim == 3 for motion in (identity, pose))
+        batched = identity.batched, pose.batched
         return _apply(self.module, self.variables, identity, pose, batched=batched, method="combine")
 
     def render(self, encoded: Any, motion: Any) -> Rendering:
@@ -139,8 +154,8 @@ class Animator:
         Raises:
             InputError: two batches of different lengths.
         """
-        batched = encoded.image.ndim == 4, jax.tree.leaves(motion)[0].ndim == 3
-        counts = encoded.image.shape[0], jax.tree.leaves(motion)[0].shape[0]
+        batched = encoded.batched, motion.batched
+        counts = [jax.tree.leaves(value)[0].shape[0] for value in (encoded, motion)]
         if all(batched) and counts[0] != counts[1]:
             raise InputError(
                 f"a batch of {counts[0]} encoded sources does not go with one of {counts[1]} motions; "
@@ -148,12 +163,12 @@ class Animator:
             )
         return _apply(self.module, self.variables, encoded, motion, batched=batched, method="render")
 
-    def _image_verb(self, method: str, *pixels: Any) -> Any:
-        images = [self._sized(_checked(one)) for one in pixels]
-        return _apply(self.module, self.variables, *images, batched=tuple(x.ndim == 4 for x in images), method=method)
-
     def _sized(self, images: np.ndarray | jax.Array) -> np.ndarray | jax.Array:
         if images.shape[-3:-1] == (self.size, self.size):
             return images
         # A program of its own, so that the large one of the verb serves pictures of every size.
         return _resized(images, size=self.size)
+
+    def _run(self, method: str, *images: np.ndarray | jax.Array, unbatched: int) -> Any:
+        batched = tuple(x.ndim > unbatched for x in images)
+        return _apply(self.module, self.variables, *images, batched=batched, method=method)

@@ -34,6 +34,9 @@ def convolve(
 ) -> Float[Array, "b *small features"]:
     """The cross-correlation that deep learning calls convolution, with `padding` zeros on each side of every axis.
 
+    Args:
+        stride: every so many-th position along each axis is computed, the first one included.
+
     Raises:
         InputError: nothing would be left of the map.
     """
@@ -96,7 +99,8 @@ class Conv(nn.Module):
         bias_cancels: whether what follows takes every channel's mean away again (batch norm by the batch's own
             statistics, a softmax over all pixels). The bias then has no effect and its gradient is exactly 0, for
             which float arithmetic would give noise, and Adam, which divides by the noise's size, a random walk.
-        stride: how many pixels lie between two positions of the kernel.
+        stride: every so many-th position along each axis is computed; 1 where `doubled`.
+        use_bias: off, nothing is added.
     """
 
     features: int
@@ -107,16 +111,19 @@ class Conv(nn.Module):
     kernel_init: nn.initializers.Initializer = torch_uniform
     bias_init: Callable[..., Array] | None = None
     stride: int = 1
+    use_bias: bool = True
 
     @nn.compact
     def __call__(self, x: Float[Array, "b *space c"]) -> Float[Array, "b *small features"]:
         pad = (self.size - 1) // 2 if self.padding is None else self.padding
         window = (self.size,) * (x.ndim - 2)
         kernel = self.param("kernel", self.kernel_init, (*window, x.shape[-1], self.features))
+        y = convolve_doubled(x, kernel) if self.doubled else convolve(x, kernel, padding=pad, stride=self.stride)
+        if not self.use_bias:
+            return y
         bias = self.param("bias", self.bias_init or torch_bias(math.prod(window) * x.shape[-1]), (self.features,))
         if self.bias_cancels:
             bias = jax.lax.stop_gradient(bias)
-        y = convolve_doubled(x, kernel) if self.doubled else convolve(x, kernel, padding=pad, stride=self.stride)
         return y + bias.astype(y.dtype)
 
 
@@ -146,11 +153,12 @@ class BatchNorm(nn.Module):
     momentum: float = 0.9
     epsilon: float = 1e-5
     axis_name: str | None = None
+    scale_init: nn.initializers.Initializer = nn.initializers.ones
 
     @nn.compact
     def __call__(self, x: Float[Array, "*b c"], *, train: bool) -> Float[Array, "*b c"]:
         channels = x.shape[-1]
-        scale = self.param("scale", nn.initializers.ones, (channels,))
+        scale = self.param("scale", self.scale_init, (channels,))
         bias = self.param("bias", nn.initializers.zeros, (channels,))
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,))
         running_var = self.variable("batch_stats", "var", jnp.ones, (channels,))

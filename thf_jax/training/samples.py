@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from thf_jax.ops.sampling import resize_map
 from thf_jax.training.progress import tile
 from thf_jax.training.recipe import Recipe
-from thf_jax.types import Keypoints, Rendering
+from thf_jax.types import Rendering
 
 COLOURS = np.array([[230, 60, 60], [60, 200, 80], [70, 110, 240], [240, 200, 40], [200, 80, 220], [60, 210, 220]]) / 255
 
@@ -31,33 +31,43 @@ def draw_keypoints(image: Float[np.ndarray, "h w 3"], position: Float[np.ndarray
 
 
 def sample_picture(recipe: Recipe, variables: Any, batch: dict[str, Array], *, rows: int = 4) -> np.ndarray:
-    """A uint8 picture, a row an example: source, driving, both with keypoints, warped source, visibility, result."""
+    """A uint8 picture, a row an example: source, driving, both with keypoints, warped source, visibility, result.
+
+    Where motions have no keypoints, the third picture is what was encoded of the source, such as an embedded face.
+    """
     source, driving = (np.asarray(batch[name][:rows], np.float32) / 255 for name in ("source", "driving"))
     seen = jax.device_get(_look(recipe.module, variables, source, driving))
+    source = source[:, 0] if source.ndim == 5 else source  # of several sources the first
     examples = (jax.tree.map(operator.itemgetter(index), seen) for index in range(len(source)))
     return tile([_row(*triple) for triple in zip(source, driving, examples, strict=True)])
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _look(module: Any, variables: Any, source: Any, driving: Any) -> tuple[Keypoints, Keypoints, Rendering, Array]:
+def _look(module: Any, variables: Any, source: Any, driving: Any) -> tuple[Array, Any, Any, Rendering, Array]:
     encoded = module.apply(variables, source, method="encode")
     motion = module.apply(variables, driving, method="motion")
     rendering = module.apply(variables, encoded, motion, method="render")
     visibility = rendering.warp.visibility
     if visibility is None:
         visibility = jnp.ones_like(rendering.image)
-    visibility = jax.vmap(lambda one: resize_map(one, source.shape[1:3]))(visibility)
-    return encoded.motion, motion, rendering, jnp.broadcast_to(visibility, rendering.image.shape)
+    visibility = jax.vmap(lambda one: resize_map(one, driving.shape[1:3]))(visibility)
+    return encoded.image, encoded.motion, motion, rendering, jnp.broadcast_to(visibility, rendering.image.shape)
 
 
-def _row(source: np.ndarray, driving: np.ndarray, seen: tuple[Any, Any, Any, Any]) -> list[np.ndarray]:
-    at, to, rendering, visibility = seen
+def _row(source: np.ndarray, driving: np.ndarray, seen: tuple[Any, ...]) -> list[np.ndarray]:
+    encoded, at, to, rendering, visibility = seen
     return [
         source,
         driving,
-        draw_keypoints(source, at.position),
-        draw_keypoints(driving, to.position),
+        _marked(encoded, at),
+        _marked(driving, to),
         rendering.warp.deformed,
         visibility,
         rendering.image,
     ]
+
+
+def _marked(image: np.ndarray, motion: Any) -> np.ndarray:
+    """The image with the motion's keypoints, if it has any."""
+    position = getattr(motion, "position", None)
+    return image if position is None else draw_keypoints(image, position)
