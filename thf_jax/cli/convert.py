@@ -13,7 +13,7 @@ def add_parser(subparsers: Any) -> None:
         "A .pth.tar file is not an archive: give it as downloaded, without unpacking."
     )
     parser = subparsers.add_parser("convert", help="convert a published PyTorch checkpoint", description=text)
-    parser.add_argument("system", metavar="SYSTEM", help="fomm or x2face")
+    parser.add_argument("system", metavar="SYSTEM", help="x2face, monkey_net, fomm, mraa or face_vid2vid")
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help=".pth, .pth.tar or .safetensors")
     parser.add_argument("out_dir", metavar="OUT_DIR", help="the model directory to write; a model in it is replaced")
     parser.add_argument(

@@ -9,8 +9,11 @@ from typing import Any
 import yaml
 
 from thf_jax.errors import InputError, nearest
+from thf_jax.models import Settings
 
 REQUIRED = object()
+PUBLISHED_SIZE = 256
+"""The side of the published VoxCeleb models' pictures, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,8 @@ class Configuration:
         discriminator_keypoints: how many heat-maps of keypoints the discriminator sees beside the image.
     """
 
-    settings: dict[str, dict[str, Any]]
-    size: int = 256
+    settings: Settings
+    size: int = PUBLISHED_SIZE
     discriminator: dict[str, Any] | None = None
     discriminator_keypoints: int = 0
 
@@ -38,9 +41,28 @@ class Field:
     default: Any = REQUIRED
     least: int | float = 0
     most: int | float = 8192
+    choices: tuple[Any, ...] | None = None
+    """The values that this library knows; None: every one of the type and within the bounds."""
 
 
-_NAMES = {int: "a whole number", float: "a number", bool: "true or false", list: "a list"}
+_NAMES = {int: "a whole number", float: "a number", bool: "true or false", list: "a list", str: "a word"}
+
+HOURGLASS = {
+    "block_expansion": Field(int, least=1),
+    "max_features": Field(int, least=1),
+    "num_blocks": Field(int, least=1, most=12),
+    "scale_factor": Field(float, 1.0, least=1e-3, most=1),
+}
+
+
+def hourglass_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a part with an hourglass, from the values that `HOURGLASS` describes."""
+    return {
+        "width": values["block_expansion"],
+        "most": values["max_features"],
+        "depth": values["num_blocks"],
+        "scale": values["scale_factor"],
+    }
 
 
 def model_parameters(
@@ -110,12 +132,27 @@ def _value(value: Any, field: Field, place: str) -> Any:
         raise InputError(f"{place} should be {_NAMES[field.kind]}, and it is {value!r:.60}")
     if field.kind in (int, float) and not field.least <= value <= field.most:
         raise InputError(f"{place} should lie between {field.least:g} and {field.most:g}, and it is {value!r:.60}")
+    if field.choices is not None and value not in field.choices:
+        known = " or ".join(repr(choice) for choice in field.choices)
+        raise InputError(f"{place} is {value!r:.60}, and this library knows {known} alone")
     return float(value) if field.kind is float else value
 
 
 def _size(dataset: Any, path: str | os.PathLike[str]) -> int:
-    shape = dataset.get("frame_shape", [256, 256, 3]) if isinstance(dataset, Mapping) else [256, 256, 3]
+    shape = _shape(dataset) if isinstance(dataset, Mapping) else None
+    if shape is None:
+        return PUBLISHED_SIZE
     square = isinstance(shape, list) and len(shape) == 3 and shape[0] == shape[1] and shape[2] == 3
     if not square or type(shape[0]) is not int or not 1 <= shape[0] <= 8192:
-        raise InputError(f"{path}: dataset_params.frame_shape should be [size, size, 3], and it is {shape!r:.60}")
+        raise InputError(f"{path}: the frames' shape in dataset_params should be [size, size, 3], not {shape!r:.60}")
     return shape[0]
+
+
+def _shape(dataset: Mapping[str, Any]) -> Any:
+    """The shape of the frames, under either of the names that the systems have for it; None where it is not told."""
+    if (shape := dataset.get("frame_shape", dataset.get("image_shape"))) is not None:
+        return shape
+    augmentation = dataset.get("augmentation_params")
+    crop = augmentation.get("crop_param") if isinstance(augmentation, Mapping) else None
+    size = crop.get("size") if isinstance(crop, Mapping) else None
+    return None if size is None else [*size, 3] if isinstance(size, list) else size

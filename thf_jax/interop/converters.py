@@ -3,11 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from thf_jax.interop.face_vid2vid import convert_face_vid2vid
 from thf_jax.interop.fomm import convert_fomm
+from thf_jax.interop.monkey_net import convert_monkey_net
+from thf_jax.interop.mraa import convert_mraa
 from thf_jax.interop.x2face import convert_x2face
 
 CONVERTERS: dict[str, Callable[..., Path]] = {
-    "fomm": convert_fomm,
     "x2face": convert_x2face,
+    "monkey_net": convert_monkey_net,
+    "fomm": convert_fomm,
+    "mraa": convert_mraa,
+    "face_vid2vid": convert_face_vid2vid,
 }
 """Each takes (checkpoint, out_dir, *, yaml=None, align_corners=as the authors trained)."""

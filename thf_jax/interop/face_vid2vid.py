@@ -5,19 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from thf_jax.interop.conversion import convert_checkpoint
 from thf_jax.interop.face_vid2vid_yaml import authors_configuration
-from thf_jax.interop.model_card import converted_card
-from thf_jax.interop.model_directory import check_target, save_model
 from thf_jax.interop.networks import flatten, network_tensors
 from thf_jax.interop.shapes import complete, variable_shapes
 from thf_jax.interop.state_dict import Rules, convert, to_device
-from thf_jax.interop.torch_reader import read_checkpoint
 from thf_jax.interop.volume_rules import appearance_rules, dense_motion_rules, flattening_rules, spade_rules
-from thf_jax.models.animator import Animator
 from thf_jax.models.head_estimator import STAGES
 
 _NETWORKS = ("kp_detector", "he_estimator", "generator")
-_ADVICE = "; if it was not trained with the published VoxCeleb configuration, give the authors' YAML file"
 
 
 def _estimator_rules() -> Rules:
@@ -81,21 +77,16 @@ def convert_face_vid2vid(
     Raises:
         InputError: a file cannot be read or written, or checkpoint and configuration do not fit.
     """
-    check_target(out_dir)
-    configuration = None if yaml is None else authors_configuration(yaml)
-    state_dicts, size = read_checkpoint(checkpoint), 256 if configuration is None else configuration.size
-    settings = _merged({} if configuration is None else configuration.settings, settings_seen(state_dicts))
-    for part in ("dense_motion", "generator"):
-        settings[part]["align_corners"] = align_corners
-    advice = _ADVICE if configuration is None else ""
-    variables = face_vid2vid_variables(state_dicts, settings, size=size, title=str(checkpoint), advice=advice)
-    card = converted_card(
+    return convert_checkpoint(
         "face_vid2vid",
-        Path(checkpoint),
-        settings_from="the published VoxCeleb configuration" if yaml is None else f"`{Path(yaml).name}`",
+        checkpoint,
+        out_dir,
+        face_vid2vid_variables,
         align_corners=align_corners,
+        yaml=yaml,
+        authors=authors_configuration,
+        seen=settings_seen,
     )
-    return save_model(out_dir, Animator("face_vid2vid", size, settings, variables), card)
 
 
 def settings_seen(state_dicts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -111,14 +102,6 @@ def settings_seen(state_dicts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     if "kp_detector.down.weight" in flat:
         return seen
     return seen | {"detector": {"scale": 1.0}, "estimator": {"order": "roll_pitch_yaw"}}
-
-
-def _merged(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    full = complete("face_vid2vid", {})
-    for layer in layers:
-        for part, values in layer.items():
-            full[part].update(values)
-    return full
 
 
 def face_vid2vid_variables(

@@ -51,13 +51,14 @@ def convert_fomm(
         InputError: a file cannot be read or written, or checkpoint and configuration do not fit.
     """
     return convert_checkpoint(
-        "fomm", checkpoint, out_dir, fomm_variables, align_corners=align_corners, yaml=yaml, authors=_authors
+        "fomm",
+        checkpoint,
+        out_dir,
+        fomm_variables,
+        align_corners=align_corners,
+        yaml=yaml,
+        authors=authors_configuration,
     )
-
-
-def _authors(yaml: str | os.PathLike[str]) -> tuple[dict[str, dict[str, Any]], int]:
-    configuration = authors_configuration(yaml)
-    return configuration.settings, configuration.size
 
 
 def fomm_variables(

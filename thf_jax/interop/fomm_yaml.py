@@ -4,15 +4,16 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from thf_jax.interop.authors_yaml import Configuration, Field, discriminator_fields, model_parameters
+from thf_jax.interop.authors_yaml import (
+    HOURGLASS,
+    Configuration,
+    Field,
+    discriminator_fields,
+    hourglass_settings,
+    model_parameters,
+)
 from thf_jax.models import published
 
-_HOURGLASS = {
-    "block_expansion": Field(int, least=1),
-    "max_features": Field(int, least=1),
-    "num_blocks": Field(int, least=1, most=12),
-    "scale_factor": Field(float, 1.0, least=1e-3, most=1),
-}
 _SCHEMA = {
     "common_params": {
         "num_kp": Field(int, least=1, most=1000),
@@ -20,7 +21,7 @@ _SCHEMA = {
         "estimate_jacobian": Field(bool, False),
     },
     "kp_detector_params": {
-        **_HOURGLASS,
+        **HOURGLASS,
         "temperature": Field(float, least=1e-6),
         "single_jacobian_map": Field(bool, False),
         "pad": Field(int, 0, most=3),
@@ -31,7 +32,7 @@ _SCHEMA = {
         "num_down_blocks": Field(int, least=1, most=12),
         "num_bottleneck_blocks": Field(int, most=100),
         "estimate_occlusion_map": Field(bool, False),
-        "dense_motion_params": {**_HOURGLASS, "kp_variance": Field(float, 0.01, least=1e-6)},
+        "dense_motion_params": {**HOURGLASS, "kp_variance": Field(float, 0.01, least=1e-6)},
     },
     "discriminator_params": {
         "scales": Field(list, [1]),
@@ -66,14 +67,14 @@ def _configuration(values: Mapping[str, Any], size: int) -> Configuration:
     jacobians = ("shared" if detector["single_jacobian_map"] else "each") if common["estimate_jacobian"] else None
     settings = {
         "detector": {
-            **_hourglass(detector),
+            **hourglass_settings(detector),
             "count": common["num_kp"],
             "temperature": detector["temperature"],
             "jacobians": jacobians,
             "padding": detector["pad"],
         },
         "dense_motion": {
-            **_hourglass(motion),
+            **hourglass_settings(motion),
             "variance": motion["kp_variance"],
             "visibility": generator["estimate_occlusion_map"],
         },
@@ -88,12 +89,3 @@ def _configuration(values: Mapping[str, Any], size: int) -> Configuration:
         return Configuration(settings, size)
     fields = discriminator_fields(discriminator, system="FOMM")
     return Configuration(settings, size, fields, common["num_kp"] if discriminator["use_kp"] else 0)
-
-
-def _hourglass(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "width": values["block_expansion"],
-        "most": values["max_features"],
-        "depth": values["num_blocks"],
-        "scale": values["scale_factor"],
-    }

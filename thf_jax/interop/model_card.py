@@ -6,6 +6,9 @@ from pathlib import Path
 from thf_jax.interop.torch_reader import file_hash
 
 LICENCES = {
+    "monkey_net": "none: the authors' repository (AliaksandrSiarohin/monkey-net) states no licence",
+    "mraa": "Snap's sample code licence, for informational use, as the authors' repository "
+    "(snap-research/articulated-animation) states it",
     "fomm": "MIT, as the LICENSE file of the authors' repository (AliaksandrSiarohin/first-order-model) states it",
     "face_vid2vid": "CC BY-NC 4.0, as the authors' repository "
     "(zhanglonghao1992/One-Shot_Free-View_Neural_Talking-Head_Synthesis) states it",

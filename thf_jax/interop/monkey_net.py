@@ -1,11 +1,15 @@
 """The published Monkey-Net checkpoints as models of this library."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from thf_jax.interop.conversion import convert_checkpoint
 from thf_jax.interop.discriminator import patch_discriminator
+from thf_jax.interop.monkey_net_yaml import authors_configuration
 from thf_jax.interop.networks import network_tensors
 from thf_jax.interop.shapes import variable_shapes
 from thf_jax.interop.state_dict import Rules, convert, hourglass_rules, to_device
@@ -26,6 +30,35 @@ DISCRIMINATOR_RULES: Rules = [
     (r"(conv|norm)(\d+)", r"discriminator.down_blocks.\2.\1"),
     ("score", "discriminator.conv"),
 ]
+
+
+def convert_monkey_net(
+    checkpoint: str | os.PathLike[str],
+    out_dir: str | os.PathLike[str],
+    *,
+    yaml: str | os.PathLike[str] | None = None,
+    align_corners: bool = True,
+) -> Path:
+    """The model directory made of a published checkpoint; its optimisers, discriminator and epoch are left out.
+
+    Args:
+        checkpoint: `.pth.tar`, or a safetensors file of the same names.
+        out_dir: where the model directory appears; new, empty, or a model that is replaced.
+        yaml: the authors' configuration file; without it the published VoxCeleb configuration is assumed.
+        align_corners: how the warps read their grids. The authors trained with True (torch 0.4).
+
+    Raises:
+        InputError: a file cannot be read or written, or checkpoint and configuration do not fit.
+    """
+    return convert_checkpoint(
+        "monkey_net",
+        checkpoint,
+        out_dir,
+        monkey_net_variables,
+        align_corners=align_corners,
+        yaml=yaml,
+        authors=authors_configuration,
+    )
 
 
 def without_time(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

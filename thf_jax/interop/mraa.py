@@ -1,9 +1,13 @@
 """The published MRAA checkpoints (`vox256.pth` and its siblings) as models of this library."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from thf_jax.interop.networks import network_tensors
+from thf_jax.interop.conversion import convert_checkpoint
+from thf_jax.interop.mraa_yaml import authors_configuration
+from thf_jax.interop.networks import flatten, network_tensors
 from thf_jax.interop.shapes import complete, variable_shapes
 from thf_jax.interop.state_dict import Rules, convert, hourglass_rules, to_device
 from thf_jax.models import Settings
@@ -28,6 +32,45 @@ RULES: Rules = [
 ]
 _NETWORKS = {"background": "bg_predictor", "avd": "avd_network"}
 """Of the parts that a model may lack."""
+
+
+def convert_mraa(
+    checkpoint: str | os.PathLike[str],
+    out_dir: str | os.PathLike[str],
+    *,
+    yaml: str | os.PathLike[str] | None = None,
+    align_corners: bool = False,
+) -> Path:
+    """The model directory made of a published checkpoint; its optimisers and epochs are left out.
+
+    A checkpoint that has no AVD network, or no background predictor, makes a model without it.
+
+    Args:
+        checkpoint: `.pth`, or a safetensors file of the same names.
+        out_dir: where the model directory appears; new, empty, or a model that is replaced.
+        yaml: the authors' configuration file; without it the published VoxCeleb configuration is assumed.
+        align_corners: how the warps read their grids. The authors trained with False (torch 1.4).
+
+    Raises:
+        InputError: a file cannot be read or written, or checkpoint and configuration do not fit.
+    """
+    return convert_checkpoint(
+        "mraa",
+        checkpoint,
+        out_dir,
+        mraa_variables,
+        align_corners=align_corners,
+        yaml=yaml,
+        authors=authors_configuration,
+        seen=settings_seen,
+    )
+
+
+def settings_seen(state_dicts: Mapping[str, Any]) -> Settings:
+    """None for each part whose network the checkpoint does not have."""
+    flat = flatten(state_dicts)
+    missing = (part for part, name in _NETWORKS.items() if not any(key.startswith(f"{name}.") for key in flat))
+    return dict.fromkeys(missing)
 
 
 def mraa_variables(
