@@ -55,6 +55,8 @@ def base(system: str) -> Config:
     config.perceptual.taps = 5
     config.perceptual.scales = (1.0, 0.5, 0.25, 0.125)
 
+    config.identity = ConfigDict({"weights": ""})  # the path of a face network laid out as vgg11, or `random`
+
     config.equivariance = ConfigDict({"sigma_affine": 0.05, "sigma_spline": 0.005, "points": 5})
     config.avd = ConfigDict({"pose_scale": 0.25})  # poses are stretched by factors in 1 -+ this
 
@@ -111,6 +113,7 @@ def varied(config: Config, variant: str, known: Mapping[str, Mapping[str, Any]])
 SMALL_RUN = {
     "size": 64,
     "perceptual.weights": "random",
+    "identity.weights": "random",
     "perceptual.taps": 1,
     "perceptual.scales": (1.0, 0.5, 0.25),
     "optimizer.learning_rate": 4e-4,
@@ -131,6 +134,7 @@ SMALL_RUN = {
 DEBUG_RUN = {
     "size": 32,
     "perceptual.weights": "random",
+    "identity.weights": "random",
     "perceptual.taps": 1,
     "perceptual.scales": (1.0,),
     "train.batch_size": 8,

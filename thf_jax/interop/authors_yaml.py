@@ -144,7 +144,9 @@ def _size(dataset: Any, path: str | os.PathLike[str]) -> int:
         return PUBLISHED_SIZE
     square = isinstance(shape, list) and len(shape) == 3 and shape[0] == shape[1] and shape[2] == 3
     if not square or type(shape[0]) is not int or not 1 <= shape[0] <= 8192:
-        raise InputError(f"{path}: the frames' shape in dataset_params should be [size, size, 3], not {shape!r:.60}")
+        raise InputError(
+            f"{path}: the frames' shape in dataset_params should be [size, size, 3], and it is {shape!r:.60}"
+        )
     return shape[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from flax import linen as nn
 from data_pipelines.augment import color_jitter
 from thf_jax.errors import InputError
 from thf_jax.inference.load import load
-from thf_jax.interop.vgg19 import load_vgg19
+from thf_jax.interop.vgg import load_face_vgg, load_vgg19
 from thf_jax.models import build
 from thf_jax.nn.discriminator import PatchDiscriminator
-from thf_jax.nn.vgg import VGG19
+from thf_jax.nn.vgg import VGG19, FaceVGG
 from thf_jax.training.config import Config
 from thf_jax.training.optimizers import optimizer
 from thf_jax.training.recipe import DISENTANGLED, EQUIVARIANCE, Recipe
@@ -50,6 +51,7 @@ def build_recipe(config: Config, steps: int) -> Recipe:
         weights=weights,
         perceptual=VGG19(config.perceptual.taps) if weights["perceptual"] else None,
         scales=tuple(config.perceptual.scales),
+        identity=FaceVGG() if weights["identity"] or weights["stranger"] else None,
         discriminator=_discriminator(discriminator) if judged else None,
         discriminator_optimizer=optimizer(optimizing, steps) if judged else None,
         condition_on_keypoints=discriminator.keypoints,
@@ -122,18 +124,25 @@ def frozen_variables(config: Config, recipe: Recipe) -> dict[str, Any]:
     """The variables of the losses' networks: from the path in the config, or random where it says `random` by name.
 
     Raises:
-        InputError: neither a path nor `random`, or the file is not torchvision's VGG19.
+        InputError: neither a path nor `random`, or a file of another network.
     """
-    return {} if recipe.perceptual is None else {"perceptual": _vgg19(config, recipe.perceptual)}
+    known: dict[str, tuple[nn.Module | None, str, Callable[[Path], Any]]] = {
+        "perceptual": (recipe.perceptual, "vgg19", load_vgg19),
+        "identity": (recipe.identity, "vgg11", load_face_vgg),
+    }
+    return {
+        name: _variables(name, network, config[name].weights, file, read)
+        for name, (network, file, read) in known.items()
+        if network is not None
+    }
 
 
-def _vgg19(config: Config, network: nn.Module) -> Any:
-    weights = config.perceptual.weights
+def _variables(name: str, network: nn.Module, weights: str, file: str, read: Callable[[Path], Any]) -> Any:
     if weights == "random":
         return jax.jit(network.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
     if not weights:
         raise InputError(
-            "the perceptual loss needs VGG19's weights: give --config.perceptual.weights the path of torchvision's "
-            "vgg19 file, or 'random' for random ones, or set --config.loss.perceptual=0"
+            f"the {name} loss needs weights: give --config.{name}.weights the path of torchvision's {file} file, or "
+            f"one laid out like it, or 'random' for random ones, or set --config.loss.{name}=0"
         )
-    return load_vgg19(Path(weights))
+    return read(Path(weights))

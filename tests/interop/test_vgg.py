@@ -7,7 +7,7 @@ import safetensors.numpy
 
 from tests.interop.samples import FIXTURES, LAYOUTS, tensor, write_zip
 from thf_jax.errors import InputError
-from thf_jax.interop.vgg19 import load_vgg19
+from thf_jax.interop.vgg import load_vgg19
 from thf_jax.nn.vgg import IMAGENET_DEVIATION, IMAGENET_MEAN, VGG19
 
 WIDTHS = {0: 64, 2: 64, 5: 128, 7: 128, 10: 256, 12: 256, 14: 256, 16: 256, 19: 512, 21: 512, 23: 512, 25: 512, 28: 512}
