@@ -138,11 +138,18 @@ def test_a_small_flow_is_measured_at_full_size():
     assert clip.visibility_auc == 0.5
 
 
+def test_a_flow_in_3d_counts_by_its_mean_over_depth():
+    def change(truth):
+        depths = np.array([-0.3, 0.1, 0.2])[:, None, None, None]
+        moved = truth.grid + depths
+        return np.concatenate([moved, 0 * moved[..., :1]], axis=-1), None
+
+    assert measured(change, every=24)[0].error["visible"] < 1e-4
+
+
 def test_what_cannot_be_measured_is_refused():
     with pytest.raises(InputError, match="no frame 25 after its first"):
         measured(lambda truth: (truth.grid, None), every=25)
-    with pytest.raises(InputError, match="3 coordinates"):
-        measured(lambda truth: (np.zeros((SIZE, SIZE, 3)), None), every=24)
     with pytest.raises(InputError, match="draw them at 32"):
         next(evaluate_motion(Oracle("fomm", 32, {}, {}, None), HEADS))
     with pytest.raises(InputError, match="no clips"):

@@ -59,9 +59,10 @@ def auc(scores: Float[np.ndarray, "n"], positive: Bool[np.ndarray, "n"]) -> floa
 def evaluate_motion(animator: Animator, heads: OnTheFly, *, every: int = 1) -> Iterator[ClipAccuracy]:
     """The accuracy in each clip, one after the other: the first frame moved to every `every`-th of the later ones.
 
+    A flow in 3-D says nothing of where the surface lies; it counts by the mean of its (x, y) over all depths.
+
     Raises:
-        InputError: the heads have another size than the animator's pictures, clips are too short, or the system's flow
-            does not lie in the picture's plane.
+        InputError: the heads have another size than the animator's pictures, or clips are too short.
     """
     if heads.size != animator.size:
         raise InputError(f"the heads are of {heads.size} pixels: draw them at {animator.size}, the model's size")
@@ -105,9 +106,7 @@ class _Comparison(NamedTuple):
 
 def _compare(rendering: Rendering, truth: TrueFlow, align_corners: bool) -> _Comparison:
     warp, size = rendering.warp, truth.grid.shape[0]
-    if warp.grid.shape[-1] != 2:
-        raise InputError(f"the flow has {warp.grid.shape[-1]} coordinates: only one of (x, y) can be measured")
-    grid = np.asarray(_full_size(warp.grid, shape=(size, size)), np.float64)
+    grid = np.asarray(_full_size(_in_plane(warp.grid), shape=(size, size)), np.float64)
     ours = (grid + 1) / 2 * (size - 1) if align_corners else ((grid + 1) * size - 1) / 2
     still = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1)
     true = (np.float64(truth.grid) + 1) / 2 * (size - 1)
@@ -123,6 +122,10 @@ def _compare(rendering: Rendering, truth: TrueFlow, align_corners: bool) -> _Com
         scores[judged],
         visible[judged],
     )
+
+
+def _in_plane(grid: Float[Array, "*z h w d"]) -> Float[Array, "h w 2"]:
+    return grid if grid.ndim == 3 else grid[..., :2].mean(0)
 
 
 def _align_corners(animator: Animator) -> bool:
