@@ -58,6 +58,30 @@ def test_neighbouring_clips_show_one_person_in_different_motion():
     assert (clip_motion(0, 0, length=5).pose != clip_motion(0, 1, length=5).pose).all()
 
 
+def test_people_differ_in_hair_light_and_background():
+    scenes = [clip_scene(0, index) for index in range(0, 160, 2)]
+    hair = {(Part.CAP in scene.solids, Part.LOCKS in scene.solids) for scene in scenes}
+    assert hair == {(False, False), (True, False), (True, True)}
+    assert {scene.background.pattern for scene in scenes} == {"spots", "stripes", "waves", "plain"}
+    light = np.stack([scene.looks.light for scene in scenes])
+    np.testing.assert_allclose(np.linalg.norm(light, axis=1), 1)
+    assert light[:, 0].min() < -0.4 and light[:, 0].max() > 0.4
+    assert len({tuple(scene.looks.hair) for scene in scenes}) == len(scenes)
+
+
+def test_light_falls_on_the_side_it_comes_from():
+    scene = clip_scene(0, 0)
+    sides = []
+    for direction in (-0.75, 0.75):
+        light = np.array([direction, -0.3, 0.6]) / np.linalg.norm([direction, -0.3, 0.6])
+        lit = dataclasses.replace(scene, looks=dataclasses.replace(scene.looks, light=light))
+        picture = render(lit, HeadState(), size=48)
+        face = look(lit, HeadState(), pixel_centres(48).reshape(-1, 2)).layer.reshape(48, 48) == Layer.FACE
+        sides.append([picture[:, half][face[:, half]].mean() for half in (slice(0, 24), slice(24, 48))])
+    assert sides[0][0] > sides[0][1] + 0.03
+    assert sides[1][1] > sides[1][0] + 0.03
+
+
 def test_splits_share_nobody():
     people = {split: {clip.identity for clip in on_the_fly(split, clips=50).clips} for split in ("train", "eval")}
     assert len(people["train"]) == len(people["eval"]) == 25
