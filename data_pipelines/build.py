@@ -16,7 +16,7 @@ from absl import logging
 
 from data_pipelines import moving_heads, voxceleb
 from data_pipelines.errors import InputError
-from data_pipelines.moving_heads import builder as moving_heads_builder
+from data_pipelines.moving_heads.clips import MINIMUM_SIZE
 from data_pipelines.records import FILE_FORMAT, metadata_of, read_index
 
 DEFAULT_HEADS = moving_heads.MovingHeads.BUILDER_CONFIGS[0]
@@ -72,12 +72,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     heads.add_argument("--frames", type=int, default=default.length, help="in each clip")
     heads.add_argument("--seed", type=int, default=default.seed, help="of everything that is drawn")
+    heads.add_argument(
+        "--occluded", type=int, default=0, metavar="PERCENT", help="of clips in which a hand or microphone passes"
+    )
+    heads.add_argument("--flow", action="store_true", help="store each frame's exact flow from the clip's first frame")
     heads.set_defaults(prepare=_prepare_moving_heads)
-    _add_common(heads, moving_heads_builder.RESOLUTIONS)
+    _add_common(heads)
     return parser
 
 
-def _add_common(parser: argparse.ArgumentParser, resolutions: Sequence[int]) -> None:
+def _add_common(parser: argparse.ArgumentParser, resolutions: Sequence[int] | None = None) -> None:
     parser.add_argument("--data_dir", type=Path, required=True, help="where datasets are built")
     parser.add_argument("--resolution", type=int, default=256, choices=resolutions, help="the side of the frames")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -90,20 +94,26 @@ def _prepare_voxceleb(options: argparse.Namespace) -> tuple[tfds.core.DatasetBui
 
 
 def _prepare_moving_heads(options: argparse.Namespace) -> tuple[tfds.core.DatasetBuilder, None]:
-    for name, smallest in {"clips": 1, "frames": 2, "seed": 0}.items():
+    for name, smallest in {"clips": 1, "frames": 2, "seed": 0, "occluded": 0, "resolution": MINIMUM_SIZE}.items():
         if getattr(options, name) < smallest:
             raise InputError(f"--{name} is {getattr(options, name)}: give at least {smallest}")
-    size, default = options.resolution, DEFAULT_HEADS
-    config = str(size)
+    if options.occluded > 100:
+        raise InputError(f"--occluded is {options.occluded}: give at most 100, a percentage")
+    default, name = DEFAULT_HEADS, str(options.resolution)
     if (options.clips, options.frames, options.seed) != (default.clips["train"], default.length, default.seed):
-        config = moving_heads.MovingHeadsConfig(
-            name=f"{size}_{options.clips}x{options.frames}_seed{options.seed}",
-            size=size,
-            clips={"train": options.clips, "eval": -(-options.clips // 6)},
-            length=options.frames,
-            seed=options.seed,
-        )
-    return moving_heads.MovingHeads(config=config, **_place(options)), None
+        name += f"_{options.clips}x{options.frames}_seed{options.seed}"
+    name += f"_occluded{options.occluded}" * (options.occluded > 0) + "_flow" * options.flow
+    config = moving_heads.MovingHeadsConfig(
+        name=name,
+        size=options.resolution,
+        clips={"train": options.clips, "eval": -(-options.clips // 6)},
+        length=options.frames,
+        seed=options.seed,
+        occluded=options.occluded / 100,
+        flow=options.flow,
+    )
+    known = moving_heads.MovingHeads.builder_configs
+    return moving_heads.MovingHeads(config=name if name in known else config, **_place(options)), None
 
 
 def _place(options: argparse.Namespace) -> dict[str, str]:

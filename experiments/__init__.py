@@ -1,1 +1,1 @@
-"""Commands that are run from a clone: `python -m experiments.train`, `python -m experiments.evaluate`."""
+"""Commands that are run from a clone, such as `python -m experiments.train` and `python -m experiments.evaluate`."""

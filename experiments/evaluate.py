@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
 from data_pipelines.datasets import open_dataset
-from data_pipelines.errors import InputError as DataError
+from experiments.command import status, write_json
 from thf_jax.errors import InputError
 from thf_jax.evaluation.protocol import ClipScore, evaluate, summary
 from thf_jax.inference.load import load
-from thf_jax.inference.outputs import appearing, check_output
+from thf_jax.inference.outputs import check_output
 
 
 def options() -> argparse.ArgumentParser:
@@ -75,21 +74,12 @@ def run(arguments: argparse.Namespace) -> None:
         "summary": totals,
         "clips": [dataclasses.asdict(score) for score in scores],
     }
-    with appearing(output) as partial:
-        partial.write_text(json.dumps(results, indent=2) + "\n")
+    write_json(output, results)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command's exit status: 0 done, 2 for wrong input."""
-    parsed = options().parse_args(arguments)
-    try:
-        run(parsed)
-    except (InputError, DataError) as error:
-        if parsed.debug:
-            raise
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return status("evaluate", run, options().parse_args(arguments))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 
 from data_pipelines import records
 from data_pipelines.errors import InputError
-from data_pipelines.moving_heads.clips import FIRST_CLIP, clip_labels, clip_motion, clip_scene, picture
+from data_pipelines.moving_heads.clips import FIRST_CLIP, clip_flow, clip_labels, clip_motion, clip_scene, picture
 from data_pipelines.moving_heads.labels import LANDMARKS
 from data_pipelines.moving_heads.on_the_fly import clip_entry
 from data_pipelines.moving_heads.state import EXPRESSION, POSE
@@ -20,12 +20,18 @@ RESOLUTIONS = (64, 128, 256)
 
 @dataclasses.dataclass
 class MovingHeadsConfig(tfds.core.BuilderConfig):
-    """How large the dataset is: the side of its frames, clips in each split, frames in each clip, and the seed."""
+    """How large the dataset is: the side of its frames, clips in each split, frames in each clip; and what is in it.
+
+    In a share `occluded` of the clips something passes before the face. With `flow` each record says how its frame
+    flows from the first frame of its clip, which takes 9 bytes a pixel and longer to build.
+    """
 
     size: int = 64
     clips: Mapping[str, int] = dataclasses.field(default_factory=lambda: {"train": 96, "eval": 16})
     length: int = 64
     seed: int = 0
+    occluded: float = 0.0
+    flow: bool = False
 
 
 class Builder(tfds.core.ShardBasedBuilder):
@@ -50,10 +56,14 @@ class Builder(tfds.core.ShardBasedBuilder):
             "landmarks": tfds.features.Tensor(shape=(len(LANDMARKS), 2), dtype=np.float32),
             "visible": tfds.features.Tensor(shape=(len(LANDMARKS),), dtype=np.bool_),
         }
+        if self._config.flow:
+            shape = (self._config.size, self._config.size)
+            labels["flow"] = tfds.features.Tensor(shape=(*shape, 2), dtype=np.float32)
+            labels["visibility"] = tfds.features.Tensor(shape=shape, dtype=np.uint8)
         columns = {"pose": POSE, "expression": EXPRESSION, "landmarks": LANDMARKS}
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict({**records.features(), **labels}),
-            metadata=tfds.core.MetadataDict(seed=self._config.seed, columns=columns),
+            metadata=tfds.core.MetadataDict(seed=self._config.seed, occluded=self._config.occluded, columns=columns),
             disable_shuffling=True,
         )
 
@@ -81,16 +91,24 @@ def _draw_clips(config: MovingHeadsConfig, first: int, count: int) -> Iterator[r
 
 
 def _encode_clip(config: MovingHeadsConfig, index: int) -> Iterator[bytes]:
-    scene, motion = clip_scene(config.seed, index), clip_motion(config.seed, index, length=config.length)
+    scene = clip_scene(config.seed, index, occluded=config.occluded)
+    motion = clip_motion(config.seed, index, length=config.length)
     return (records.encode_frame(picture(scene, motion.at(time), size=config.size)) for time in range(config.length))
 
 
 def _with_labels(shard: records.Shard, config: MovingHeadsConfig, first: int) -> Iterator[records.Example]:
     """The records of a shard, each with the labels of its frame."""
-    clip, labels = None, None
+    clip, labels = -1, None
     for number, record in shard():
         if labels is None or record["clip"] != clip:
             clip = record["clip"]
-            labels = clip_labels(config.seed, first + clip, length=config.length)
+            labels = clip_labels(config.seed, first + clip, length=config.length, occluded=config.occluded)
         columns = {name: column[record["frame"]] for name, column in labels._asdict().items()}
+        if config.flow:
+            columns |= _flow_columns(config, first + clip, record["frame"])
         yield number, record | {name: np.float32(x) if x.dtype == float else x for name, x in columns.items()}
+
+
+def _flow_columns(config: MovingHeadsConfig, index: int, frame: int) -> dict[str, np.ndarray]:
+    flow = clip_flow(config.seed, index, source=0, driving=frame, size=config.size, occluded=config.occluded)
+    return {"flow": flow.grid, "visibility": flow.visibility.astype(np.uint8)}

@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from data_pipelines.moving_heads.scene import BODY, Ellipsoid, Hair, Part, Scene
-from data_pipelines.moving_heads.state import HeadState, Placement, place_body, place_head
+from data_pipelines.moving_heads.scene import BODY, HEAD, OCCLUDERS, Ellipsoid, Hair, Part, Scene
+from data_pipelines.moving_heads.state import HeadState, Placement, place_body, place_head, place_occluder
 
 Points = Float[np.ndarray, "n 3"]
 Positions = Float[np.ndarray, "n 2"]
@@ -15,11 +15,12 @@ def cast(scene: Scene, state: HeadState, xy: Positions) -> tuple[Int[np.ndarray,
 
     Where nothing is met the part is NOTHING and the point is (x, y, 0) of the picture.
     """
-    placements = {False: place_head(state), True: place_body(state)}
+    groups = ((HEAD, place_head(state)), (BODY, place_body(state)), (OCCLUDERS, place_occluder(state)))
+    placements = {kind: placement for parts, placement in groups for kind in parts}
     part = np.zeros(len(xy), np.int64)
     nearest = np.full(len(xy), -np.inf, xy.dtype)
     for kind, solid in scene.solids.items():
-        placement = placements[kind in BODY]
+        placement = placements[kind]
         near = _within_reach(solid, placement, xy)
         for wall, depth in _walls(kind, solid, scene.hair, placement, xy[near]):
             won = depth > nearest[near]
@@ -27,8 +28,8 @@ def cast(scene: Scene, state: HeadState, xy: Positions) -> tuple[Int[np.ndarray,
             nearest[near[won]] = depth[won]
     points = np.concatenate([xy, nearest[:, None]], axis=1)
     points[part == Part.NOTHING, 2] = 0
-    head, body = (part != Part.NOTHING) & (part < Part.NECK), part >= Part.NECK
-    for mine, placement in ((head, placements[False]), (body, placements[True])):
+    for parts, placement in groups:
+        mine = (part >= parts[0]) & (part <= parts[-1])
         points[mine] = placement.backward(points[mine])
     return part, points
 

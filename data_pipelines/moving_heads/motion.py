@@ -10,6 +10,9 @@ X_RANGE, Y_RANGE = (-0.14, 0.14), (-0.04, 0.12)  # in a picture that reaches fro
 SCALE_RANGE = (1.0, 1.26)
 SMILE_RANGE = (-0.5, 1.0)
 BLINK_SECONDS = 0.28
+OCCLUDER_REACH = 1.2  # how far to each side an occluder passes: out of the picture
+OCCLUDER_Y_RANGE = (0.0, 0.5)
+OCCLUDER_TURN = 25.0  # degrees
 
 
 def draw_motion(seed: int, clip: int, *, length: int) -> MotionTrack:
@@ -39,7 +42,8 @@ def draw_motion(seed: int, clip: int, *, length: int) -> MotionTrack:
         _wander(rng, seconds, (0.2, 1.2)),  # gaze, x
         _wander(rng, seconds, (0.2, 1.2)),  # gaze, y
     )
-    return MotionTrack(np.stack(pose, axis=1), np.stack(expression, axis=1))
+    occluder = _passes(np.random.default_rng([seed, clip, 2]), seconds)
+    return MotionTrack(np.stack(pose, axis=1), np.stack(expression, axis=1), occluder)
 
 
 def _wander(rng: np.random.Generator, seconds: np.ndarray, hertz: tuple[float, float]) -> np.ndarray:
@@ -75,3 +79,11 @@ def _blinks(rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
         closed = np.maximum(closed, np.sin(np.pi * progress) ** 2)
         begin += gaps.uniform(1.5, 4.0)
     return closed
+
+
+def _passes(rng: np.random.Generator, seconds: np.ndarray) -> np.ndarray:
+    """Where an occluder is: it passes to and fro, the lower half of the face at its middle."""
+    x = np.sin(2 * np.pi * (rng.uniform(0.1, 0.35) * seconds + rng.random()))
+    y = _between(OCCLUDER_Y_RANGE, _wander(rng, seconds, (0.1, 0.4)))
+    turn = OCCLUDER_TURN * _wander(rng, seconds, (0.1, 0.5))
+    return np.stack([OCCLUDER_REACH * x, y, turn], axis=1)

@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 
 from data_pipelines.errors import InputError
 from data_pipelines.moving_heads.clips import FIRST_CLIP, check_size, clip_identity, clip_motion, clip_scene, picture
+from data_pipelines.moving_heads.flow import TrueFlow, true_flow
 from data_pipelines.moving_heads.motion import FRAME_RATE
 from data_pipelines.records import ClipEntry
 
@@ -24,6 +25,7 @@ class OnTheFly:
     clips: tuple[ClipEntry, ...]
     size: int
     draw: Callable[[int], UInt8[np.ndarray, "size size 3"]]
+    follow: Callable[[int, int], TrueFlow]
 
     def frame(self, number: int) -> UInt8[np.ndarray, "size size 3"]:
         """Frame `number` of the split, not to be written to."""
@@ -33,21 +35,32 @@ class OnTheFly:
         """The frames of one clip in order, one at a time."""
         return (self.frame(number) for number in range(clip.start, clip.start + clip.length))
 
+    def true_flow(self, source: int, driving: int) -> TrueFlow:
+        """The flow from frame `driving` of the split back to frame `source`, exactly.
 
-def on_the_fly(split: str, *, size: int = 64, clips: int = 16, length: int = 16, seed: int = 0) -> OnTheFly:
+        Raises:
+          InputError: the frames are of different clips.
+        """
+        return self.follow(source, driving)
+
+
+def on_the_fly(
+    split: str, *, size: int = 64, clips: int = 16, length: int = 16, seed: int = 0, occluded: float = 0.0
+) -> OnTheFly:
     """The first `clips` clips of a split, of `length` frames each, at `size` x `size`.
 
-    The same frames as a built `moving_heads` of the same seed, but for JPEG's loss.
+    The same frames as a built `moving_heads` of the same seed, but for JPEG's loss. In a share `occluded` of the clips
+    something passes before the face.
 
     Raises:
-      InputError: there is no such split, or a number is too small.
+      InputError: there is no such split, or a number is out of its range.
     """
     check_size(size)
     first = first_clip(split)
     if clips < 1 or length < 1:
         raise InputError(f"a dataset of {clips} clips of {length} frames is empty: give at least 1 of each")
     entries = tuple(clip_entry(first + number, start=number * length, length=length) for number in range(clips))
-    scenes = [clip_scene(seed, first + number) for number in range(clips)]
+    scenes = [clip_scene(seed, first + number, occluded=occluded) for number in range(clips)]
     motions = [clip_motion(seed, first + number, length=length) for number in range(clips)]
 
     @functools.lru_cache(maxsize=max(1, KEPT_BYTES // (3 * size * size)))
@@ -57,7 +70,13 @@ def on_the_fly(split: str, *, size: int = 64, clips: int = 16, length: int = 16,
         frame.flags.writeable = False  # every reader is handed the same array
         return frame
 
-    return OnTheFly(clips=entries, size=size, draw=draw)
+    def follow(source: int, driving: int) -> TrueFlow:
+        (clip, before), (other, after) = divmod(source, length), divmod(driving, length)
+        if clip != other:
+            raise InputError(f"frames {source} and {driving} are of different clips: no flow joins them")
+        return true_flow(scenes[clip], motions[clip].at(before), motions[clip].at(after), size=size)
+
+    return OnTheFly(clips=entries, size=size, draw=draw, follow=follow)
 
 
 def first_clip(split: str) -> int:

@@ -4,10 +4,11 @@ Light and shade are painted on too. That keeps a surface point's colour the same
 carries colours exactly.
 """
 
+import functools
 import math
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from data_pipelines.moving_heads.cast import Points
 from data_pipelines.moving_heads.face_paint import (
@@ -20,7 +21,9 @@ from data_pipelines.moving_heads.face_paint import (
     paint_mouth,
     ramp,
 )
-from data_pipelines.moving_heads.scene import SKIN_OF_HEAD, Part, Scene
+from data_pipelines.moving_heads.occluder import paint_occluder
+from data_pipelines.moving_heads.scene import OCCLUDERS, SKIN_OF_HEAD, Part, Scene
+from data_pipelines.moving_heads.shading import brightness, skin_normals, solid_normals
 from data_pipelines.moving_heads.surface import Layer, Material
 
 
@@ -64,33 +67,7 @@ def _skin(scene: Scene, points: Points) -> Colours:
     skin = mix(skin, 0.8 * looks.brow + 0.2 * looks.skin, hairy)
     nostril = np.exp(-(((np.abs(x) - 0.030) / 0.014) ** 2 + ((y - 0.160) / 0.010) ** 2)) * (z > 0.3)
     skin = mix(skin, looks.skin * 0.35, 0.8 * nostril)
-    return skin * _shade(_skin_normals(scene, points), looks.light)[:, None]
-
-
-def _skin_normals(scene: Scene, points: Points) -> Points:
-    """Unit normals of the head, blended where its solids meet so that no crease shows."""
-    total = np.zeros_like(points)
-    for kind in SKIN_OF_HEAD:
-        solid = scene.solids[kind]
-        centre, radii = solid.centre.astype(points.dtype), solid.radii.astype(points.dtype)
-        within = (points - centre) / radii
-        slope = within / radii
-        steepness = np.sqrt(np.einsum("nd,nd->n", slope, slope)) + 1e-9
-        distance = (np.einsum("nd,nd->n", within, within) - 1) / (2 * steepness)
-        weight = np.exp(-np.maximum(distance, 0) / 0.022)
-        total += slope * (weight / steepness)[:, None]
-    return total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-9)
-
-
-def _solid_normals(scene: Scene, kind: Part, points: Points) -> Points:
-    solid = scene.solids[kind]
-    slope = (points - solid.centre.astype(points.dtype)) / (solid.radii**2).astype(points.dtype)
-    return slope / (np.linalg.norm(slope, axis=1, keepdims=True) + 1e-9)
-
-
-def _shade(normals: Points, light: Float[np.ndarray, "3"]) -> Float[np.ndarray, "n"]:
-    """Brightness: a soft Lambert term that never turns quite black."""
-    return 0.62 + 0.46 * np.maximum(0.25 + 0.75 * (normals @ light.astype(normals.dtype)), 0)
+    return skin * brightness(skin_normals(scene, points), looks.light)[:, None]
 
 
 def _hair(scene: Scene, points: Points) -> Colours:
@@ -100,7 +77,7 @@ def _hair(scene: Scene, points: Points) -> Colours:
     strands = np.sin(around + 3 * np.sin(5 * y)) + 0.6 * np.sin(2.3 * around + 9 * y)
     outward = points - np.array((0, -0.1, -0.05), points.dtype)
     outward /= np.linalg.norm(outward, axis=1, keepdims=True) + 1e-9
-    shade = _shade(outward, scene.looks.light) * (1 + 0.10 * strands)
+    shade = brightness(outward, scene.looks.light) * (1 + 0.10 * strands)
     gloss = np.exp(-(((outward @ scene.looks.light.astype(x.dtype) - 0.86) / 0.09) ** 2)) * (1 + 0.3 * strands)
     return mix(scene.looks.hair.astype(x.dtype) * shade[:, None], np.ones(3), 0.16 * gloss)
 
@@ -113,7 +90,7 @@ def _lining(scene: Scene, points: Points) -> Colours:
 def _neck(scene: Scene, points: Points) -> Colours:
     """The neck, darker under the chin."""
     shadow = ramp(0.62 - points[:, 1], 0.16)
-    shade = _shade(_solid_normals(scene, Part.NECK, points), scene.looks.light) * (1 - 0.28 * shadow)
+    shade = brightness(solid_normals(scene, Part.NECK, points), scene.looks.light) * (1 - 0.28 * shadow)
     return scene.looks.skin.astype(points.dtype) * shade[:, None]
 
 
@@ -127,7 +104,7 @@ def _clothes(scene: Scene, points: Points) -> Colours:
     depth = np.where(z > -0.2, depth, y - 0.70)
     cloth = mix(cloth, looks.trim * 0.9, ramp(0.035 - depth, 0.012))
     cloth = mix(cloth, looks.skin, ramp(-depth, 0.010))
-    return cloth * _shade(_solid_normals(scene, Part.TORSO, points), looks.light)[:, None]
+    return cloth * brightness(solid_normals(scene, Part.TORSO, points), looks.light)[:, None]
 
 
 def _background(scene: Scene, points: Points) -> Colours:
@@ -157,4 +134,5 @@ PAINTERS = (
     ((Part.LINING,), _lining),
     ((Part.NECK,), _neck),
     ((Part.TORSO,), _clothes),
+    *(((kind,), functools.partial(paint_occluder, kind)) for kind in OCCLUDERS),
 )

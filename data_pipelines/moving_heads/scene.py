@@ -25,10 +25,22 @@ class Part(enum.IntEnum):
     LINING = 9  # the inner wall of that shell
     NECK = 10
     TORSO = 11
+    SLEEVE = 12  # a hand before the face, with its forearm
+    PALM = 13
+    FINGER_1 = 14
+    FINGER_2 = 15
+    FINGER_3 = 16
+    FINGER_4 = 17
+    THUMB = 18
+    HANDLE = 19  # a microphone before the face
+    GRILLE = 20
 
 
-SKIN_OF_HEAD = (Part.CRANIUM, Part.JAW, Part.NOSE, Part.BRIDGE, Part.EAR_LEFT, Part.EAR_RIGHT)
+# What moves together: consecutive numbers.
+HEAD = tuple(part for part in Part if Part.CRANIUM <= part <= Part.LINING)
 BODY = (Part.NECK, Part.TORSO)
+OCCLUDERS = tuple(part for part in Part if part >= Part.SLEEVE)
+SKIN_OF_HEAD = (Part.CRANIUM, Part.JAW, Part.NOSE, Part.BRIDGE, Part.EAR_LEFT, Part.EAR_RIGHT)
 
 
 @dataclass(frozen=True)
@@ -134,6 +146,14 @@ class Background:
 
 
 @dataclass(frozen=True)
+class OccluderLooks:
+    """The colours of what passes before the face: of a hand and its sleeve, or of a microphone and its handle."""
+
+    top: Colour
+    grip: Colour
+
+
+@dataclass(frozen=True)
 class Scene:
     """One identity in front of one background; `solids` holds the parts that it has."""
 
@@ -142,6 +162,7 @@ class Scene:
     hair: Hair
     looks: Looks
     background: Background
+    occluder: OccluderLooks | None = None  # set where `solids` has the parts of an occluder
 
     def limits(self) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
         """The corners of the box in (x, y) of the head, seen from the front, inside which the face can move."""

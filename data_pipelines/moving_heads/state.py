@@ -6,11 +6,12 @@ import numpy as np
 from jaxtyping import Float
 
 POSE = ("yaw", "pitch", "roll", "x", "y", "scale")
+OCCLUDER = ("occluder_x", "occluder_y", "occluder_turn")
 EXPRESSION = ("mouth", "smile", "blink_left", "blink_right", "brow", "gaze_x", "gaze_y")
 
 
 class HeadState(NamedTuple):
-    """Pose and expression of one frame.
+    """Pose and expression of one frame, and where an occluder is, if there is one.
 
     Left and right are those of the picture. A positive yaw turns the nose to the right of the picture, a positive
     pitch lifts it, a positive roll tilts the head clockwise. `x` and `y` shift head and body over a picture that
@@ -30,17 +31,21 @@ class HeadState(NamedTuple):
     brow: float = 0.0  # -1 frowning .. 1 raised
     gaze_x: float = 0.0  # -1 left .. 1 right
     gaze_y: float = 0.0  # -1 up .. 1 down
+    occluder_x: float = 0.0  # its middle in the picture; head and body do not carry it along
+    occluder_y: float = 0.0
+    occluder_turn: float = 0.0  # degrees, clockwise
 
 
 class MotionTrack(NamedTuple):
-    """Pose and expression over the frames of a clip; POSE and EXPRESSION name the columns."""
+    """What moves over the frames of a clip; POSE, EXPRESSION and OCCLUDER name the columns."""
 
     pose: Float[np.ndarray, "t 6"]
     expression: Float[np.ndarray, "t 7"]
+    occluder: Float[np.ndarray, "t 3"]  # where one would be; whether there is one, the scene says
 
     def at(self, time: int) -> HeadState:
         """The state of one frame."""
-        return HeadState(*self.pose[time].tolist(), *self.expression[time].tolist())
+        return HeadState(*(value for column in self for value in column[time].tolist()))
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "3 3"]:
@@ -79,6 +84,7 @@ class Placement(NamedTuple):
 
 HEAD_PIVOT = np.array([0.0, 0.38, -0.12])  # the top of the neck: a nod swings the head about it
 BODY_PIVOT = np.array([0.0, 1.0, -0.15])
+OCCLUDER_DEPTH = 2.0  # before everything else
 BODY_SHARE = (0.3, 0.1, 0.15)  # how much of the head's yaw, pitch and roll the shoulders follow
 
 
@@ -91,6 +97,12 @@ def place_body(state: HeadState) -> Placement:
     """Where neck and shoulders stand: a fraction of the head's turn, all of its shift and scale."""
     angles = (share * angle for share, angle in zip(BODY_SHARE, state[:3], strict=True))
     return _about(BODY_PIVOT, rotation(*angles), state)
+
+
+def place_occluder(state: HeadState) -> Placement:
+    """Where the occluder is: it turns and moves in a plane before the head."""
+    offset = np.array([state.occluder_x, state.occluder_y, OCCLUDER_DEPTH])
+    return Placement(rotation(0.0, 0.0, state.occluder_turn), offset)
 
 
 def _about(pivot: np.ndarray, turn: np.ndarray, state: HeadState) -> Placement:

@@ -9,11 +9,11 @@ import enum
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from data_pipelines.moving_heads.cast import Points, cast, lift
-from data_pipelines.moving_heads.scene import Face, Part, Scene, Values
-from data_pipelines.moving_heads.state import HeadState, place_body, place_head
+from data_pipelines.moving_heads.scene import BODY, OCCLUDERS, Face, Part, Scene, Values
+from data_pipelines.moving_heads.state import HeadState, place_body, place_head, place_occluder
 
 # Knots at rest, and where an expression moves them: the skin between two knots moves linearly with them.
 Slide = tuple[list[Values], list[Values]]
@@ -22,12 +22,12 @@ Slide = tuple[list[Values], list[Values]]
 class Layer(enum.IntEnum):
     """The kinds of material; parts that do not deform keep their own number, which is that of their Part."""
 
-    FACE = 20  # the skin of cranium and jaw where expressions move it
-    MOUTH = 21  # what shows between the lips
-    EYE_LEFT = 22
-    EYE_RIGHT = 23
-    LID_LEFT = 24
-    LID_RIGHT = 25
+    FACE = 30  # the skin of cranium and jaw where expressions move it
+    MOUTH = 31  # what shows between the lips
+    EYE_LEFT = 32
+    EYE_RIGHT = 33
+    LID_LEFT = 34
+    LID_RIGHT = 35
 
 
 class Material(NamedTuple):
@@ -74,11 +74,20 @@ def place(scene: Scene, state: HeadState, material: Material) -> Points:
     points = rest.copy()
     moving = np.flatnonzero(layer >= Layer.FACE)
     points[moving] = _deform(scene, state, Material(layer[moving], rest[moving]))
-    body = (layer == Part.NECK) | (layer == Part.TORSO)
-    head = (layer != Part.NOTHING) & ~body
-    points[head] = place_head(state).forward(points[head])
-    points[body] = place_body(state).forward(points[body])
+    body = (layer >= BODY[0]) & (layer <= BODY[-1])
+    occluder = (layer >= OCCLUDERS[0]) & (layer <= OCCLUDERS[-1])
+    for mine, placement in (
+        (is_of_head(layer), place_head(state)),
+        (body, place_body(state)),
+        (occluder, place_occluder(state)),
+    ):
+        points[mine] = placement.forward(points[mine])
     return points
+
+
+def is_of_head(layer: Int[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
+    """Which material belongs to the head: skin, hair, ears and what the face is made of."""
+    return ((layer > Part.NOTHING) & (layer < Part.NECK)) | (layer >= Layer.FACE)
 
 
 def _relax(scene: Scene, state: HeadState, points: Points) -> tuple[Int[np.ndarray, "n"], Points]:

@@ -115,6 +115,8 @@ def test_wrong_options_are_one_sentence(source, built, tmp_path, capsys):
         "invalid choice: 'voxcelb'": ["voxcelb", *place],
         "required: --source": ["voxceleb", *place],
         "--frames is 1: give at least 2": ["moving_heads", "--frames", "1", *place],
+        "--resolution is 4: give at least 8": ["moving_heads", "--resolution", "4", *place],
+        "--occluded is 101: give at most 100": ["moving_heads", "--occluded", "101", *place],
         "is already built": ["voxceleb", "--source", source, "--data_dir", built, "--resolution", "64"],
         "nothing can be written": ["voxceleb", "--source", source, "--data_dir", source / "notes.txt"],
         "has no folder with clips": ["voxceleb", "--source", source / "stills", *place],
@@ -196,3 +198,14 @@ def test_moving_heads_are_built_alike(tmp_path, capsys):
     heads = tfds.builder_from_directory(str(tmp_path / "moving_heads" / "64_2x2_seed3" / "1.0.0"))
     assert [clip.length for clip in read_index(heads, "train")] == [2, 2]
     assert Image.fromarray(decode_frame(heads.as_data_source("eval")[0]["image"])).size == (64, 64)
+
+
+def test_moving_heads_of_any_size_with_occluders_and_flow(tmp_path, capsys):
+    options = {"--resolution": 20, "--clips": 6, "--frames": 2, "--occluded": 100, "--data_dir": tmp_path}
+    words = [word for option in options.items() for word in option]
+    assert run(capsys, "moving_heads", *words, "--flow")[0] == 0
+    heads = tfds.builder_from_directory(str(tmp_path / "moving_heads" / "20_6x2_seed0_occluded100_flow" / "1.0.0"))
+    record = heads.as_data_source("eval")[1]
+    assert record["flow"].shape == (20, 20, 2)
+    assert record["visibility"].shape == (20, 20)
+    np.testing.assert_array_equal(heads.as_data_source("eval")[0]["visibility"], 1)

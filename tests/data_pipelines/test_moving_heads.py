@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import binary_erosion, map_coordinates
 from scipy.spatial.transform import Rotation
 
 from data_pipelines import moving_heads
@@ -13,12 +12,13 @@ from data_pipelines.errors import InputError
 from data_pipelines.loader import pair_batches
 from data_pipelines.moving_heads import (
     HeadState,
+    clip_flow,
     clip_frames,
     clip_labels,
     clip_motion,
     clip_scene,
     on_the_fly,
-    true_flow,
+    rotation,
 )
 from data_pipelines.moving_heads.labels import LANDMARKS, landmarks
 from data_pipelines.moving_heads.motion import PITCH_LIMIT, ROLL_LIMIT, SCALE_RANGE, YAW_LIMIT
@@ -28,14 +28,6 @@ from data_pipelines.moving_heads.surface import Layer, look, place
 from data_pipelines.records import FILE_FORMAT
 
 TURNED = HeadState(yaw=25, pitch=-12, roll=9, x=0.1, y=-0.05, scale=1.15)
-
-
-def sample(image, grid):
-    """Bilinear sampling by SciPy, independent of the project's own."""
-    size = image.shape[0]
-    rows_columns = (grid[..., ::-1].reshape(-1, 2).T.astype(np.float64) + 1) / 2 * (size - 1)
-    channels = [map_coordinates(image[..., c], rows_columns, order=1, mode="nearest") for c in range(3)]
-    return np.stack(channels, axis=-1).reshape(image.shape)
 
 
 def pixel_at(image, position):
@@ -64,6 +56,30 @@ def test_neighbouring_clips_show_one_person_in_different_motion():
     np.testing.assert_array_equal(first, second)
     assert np.abs(first - stranger).mean() > 0.02
     assert (clip_motion(0, 0, length=5).pose != clip_motion(0, 1, length=5).pose).all()
+
+
+def test_people_differ_in_hair_light_and_background():
+    scenes = [clip_scene(0, index) for index in range(0, 160, 2)]
+    hair = {(Part.CAP in scene.solids, Part.LOCKS in scene.solids) for scene in scenes}
+    assert hair == {(False, False), (True, False), (True, True)}
+    assert {scene.background.pattern for scene in scenes} == {"spots", "stripes", "waves", "plain"}
+    light = np.stack([scene.looks.light for scene in scenes])
+    np.testing.assert_allclose(np.linalg.norm(light, axis=1), 1)
+    assert light[:, 0].min() < -0.4 and light[:, 0].max() > 0.4
+    assert len({tuple(scene.looks.hair) for scene in scenes}) == len(scenes)
+
+
+def test_light_falls_on_the_side_it_comes_from():
+    scene = clip_scene(0, 0)
+    sides = []
+    for direction in (-0.75, 0.75):
+        light = np.array([direction, -0.3, 0.6]) / np.linalg.norm([direction, -0.3, 0.6])
+        lit = dataclasses.replace(scene, looks=dataclasses.replace(scene.looks, light=light))
+        picture = render(lit, HeadState(), size=48)
+        face = look(lit, HeadState(), pixel_centres(48).reshape(-1, 2)).layer.reshape(48, 48) == Layer.FACE
+        sides.append([picture[:, half][face[:, half]].mean() for half in (slice(0, 24), slice(24, 48))])
+    assert sides[0][0] > sides[0][1] + 0.03
+    assert sides[1][1] > sides[1][0] + 0.03
 
 
 def test_splits_share_nobody():
@@ -100,6 +116,27 @@ def test_landmarks_of_the_rigid_head_follow_the_pose_formula():
         for name, point in points.items():
             expected = TURNED.scale * (turn.apply(point - pivot) + pivot)[:2] + (TURNED.x, TURNED.y)
             np.testing.assert_allclose(position[LANDMARKS.index(name)], expected, atol=1e-12)
+
+
+def test_pose_labels_are_angles_of_face_vid2vid():
+    """R = Rx(pitch) Ry(yaw) Rz(roll), written out, turns the rigid landmarks of every frame."""
+    scene, labels = clip_scene(2, 4), clip_labels(2, 4, length=40)
+    tip = scene.solids[Part.NOSE].centre + scene.solids[Part.NOSE].radii * (0, 0, 1)
+    chin = np.array([0, 0.97, 0.25]) / np.linalg.norm([0, 0.97, 0.25])
+    chin = scene.solids[Part.JAW].centre + scene.solids[Part.JAW].radii * chin
+    pivot = np.array([0, 0.38, -0.12])
+    for time, (yaw, pitch, roll, x, y, scale) in enumerate(labels.pose):
+        (cx, sx), (cy, sy), (cz, sz) = ((np.cos(np.pi * a / 180), np.sin(np.pi * a / 180)) for a in (pitch, yaw, roll))
+        expected = np.array([
+            [cy * cz, -cy * sz, sy],
+            [cx * sz + sx * sy * cz, cx * cz - sx * sy * sz, -sx * cy],
+            [sx * sz - cx * sy * cz, sx * cz + cx * sy * sz, cx * cy],
+        ])  # fmt: skip
+        np.testing.assert_allclose(rotation(yaw, pitch, roll), expected, atol=1e-12)
+        for name, point in (("nose_tip", tip), ("chin", chin)):
+            placed = scale * (expected @ (point - pivot) + pivot)[:2] + (x, y)
+            np.testing.assert_allclose(labels.landmarks[time, LANDMARKS.index(name)], placed, atol=1e-12)
+    assert np.ptp(labels.pose[:, :3], axis=0).min() > 3  # degrees
 
 
 def test_iris_landmarks_lie_on_the_pupils_of_the_picture():
@@ -161,11 +198,11 @@ def _swap_sides(name):
 @pytest.mark.parametrize("field", HeadState._fields)
 def test_every_number_of_the_state_changes_the_picture(field):
     low, high = {"scale": (1.0, 1.2), "x": (0.0, 0.1), "y": (0.0, 0.1)}.get(field, (-1.0, 1.0))
-    if field in ("yaw", "pitch", "roll"):
+    if field in ("yaw", "pitch", "roll", "occluder_turn"):
         low, high = -10.0, 10.0
     if field in ("mouth", "blink_left", "blink_right"):
         low = 0.0
-    scene, state = clip_scene(0, 0), HeadState(mouth=0.2)
+    scene, state = clip_scene(0, 0, occluded=1.0), HeadState(mouth=0.2, occluder_x=0.6, occluder_y=0.3)
     first, second = (render(scene, state._replace(**{field: value}), size=48) for value in (low, high))
     assert np.abs(first - second).max() > 0.1
 
@@ -188,60 +225,15 @@ states = st.builds(
     HeadState, yaw=angles, pitch=angles, roll=angles, x=st.floats(-0.2, 0.2), y=st.floats(-0.2, 0.2),
     scale=st.floats(0.7, 1.4), mouth=share, smile=st.floats(-1, 1), blink_left=share, blink_right=share,
     brow=st.floats(-1, 1), gaze_x=st.floats(-1, 1), gaze_y=st.floats(-1, 1),
+    occluder_x=st.floats(-1.2, 1.2), occluder_y=st.floats(-0.5, 0.5), occluder_turn=angles,
 )  # fmt: skip
 
 
 @settings(max_examples=25, deadline=None)
 @given(state=states, seed=st.integers(0, 1000))
 def test_what_is_seen_at_a_place_is_placed_there(state, seed):
-    scene, centres = clip_scene(seed, 0), pixel_centres(32).reshape(-1, 2)
+    scene, centres = clip_scene(seed, 0, occluded=0.5), pixel_centres(32).reshape(-1, 2)
     np.testing.assert_allclose(place(scene, state, look(scene, state, centres))[:, :2], centres, atol=1e-9)
-
-
-def test_true_flow_carries_the_colours_of_the_source():
-    for seed in range(100):
-        scene, motion = clip_scene(seed, 0), clip_motion(seed, 0, length=40)
-        source, driving = motion.at(3), motion.at(30)
-        grid, visibility = true_flow(scene, source, driving, size=64)
-        first, second = render(scene, source, size=64), render(scene, driving, size=64)
-        shown = visibility == 1
-        assert 0.3 < shown.mean() < 1
-        assert np.abs(sample(first, grid) - second)[shown].mean() < 0.01
-        moving = shown & (np.abs(grid - pixel_centres(64)).max(axis=-1) > 0.03)
-        if moving.sum() > 200:
-            assert np.abs(sample(first, grid) - second)[moving].mean() < 0.7 * np.abs(first - second)[moving].mean()
-
-
-def test_flow_to_the_same_state_is_the_identity_and_all_is_visible():
-    state = TURNED._replace(mouth=0.5, smile=0.4, blink_left=0.3, brow=0.6)
-    grid, visibility = true_flow(clip_scene(0, 0), state, state, size=32)
-    np.testing.assert_allclose(grid, pixel_centres(32), atol=1e-6)
-    np.testing.assert_array_equal(visibility, 1)
-
-
-def test_background_behind_the_source_head_is_not_visible():
-    scene, size = clip_scene(0, 0), 64
-    source, driving = HeadState(x=-0.5), HeadState(x=0.5)
-    centres = pixel_centres(size).reshape(-1, 2)
-    before, after = (look(scene, state, centres).layer.reshape(size, size) for state in (source, driving))
-    _, visibility = true_flow(scene, source, driving, size=size)
-    uncovered = (after == Part.NOTHING) & (before != Part.NOTHING)
-    assert uncovered.sum() > 100
-    assert (visibility[uncovered] == 0).all()
-    always_open = binary_erosion((after == Part.NOTHING) & (before == Part.NOTHING), iterations=3)
-    assert always_open.sum() > 50
-    assert (visibility[always_open] == 1).all()
-
-
-def test_opened_eyes_and_mouth_are_not_visible_in_a_closed_source():
-    scene, size = clip_scene(0, 0), 96
-    closed, opened = HeadState(blink_left=1, blink_right=1), HeadState(mouth=1)
-    layer = look(scene, opened, pixel_centres(size).reshape(-1, 2)).layer.reshape(size, size)
-    _, visibility = true_flow(scene, closed, opened, size=size)
-    for kind in (Layer.MOUTH, Layer.EYE_LEFT, Layer.EYE_RIGHT):
-        assert (layer == kind).sum() > 10
-        assert (visibility[layer == kind] == 0).all()
-    assert visibility[layer == Part.NOSE].mean() > 0.9
 
 
 def test_labels_are_those_of_the_frames():
@@ -256,20 +248,25 @@ def test_labels_are_those_of_the_frames():
 
 
 def test_on_the_fly_reads_like_a_built_dataset(tmp_path):
-    config = moving_heads.MovingHeadsConfig(name="tiny", size=32, clips={"train": 3, "eval": 2}, length=3, seed=5)
+    config = moving_heads.MovingHeadsConfig(
+        name="tiny", size=32, clips={"train": 3, "eval": 2}, length=3, seed=5, occluded=0.5, flow=True
+    )
     builder = moving_heads.MovingHeads(config=config, data_dir=str(tmp_path), file_format=FILE_FORMAT)
     builder.download_and_prepare()
     for split, clips in config.clips.items():
         built = open_dataset("moving_heads/tiny", split, data_dir=tmp_path)
-        drawn = on_the_fly(split, size=32, clips=clips, length=3, seed=5)
+        drawn = on_the_fly(split, size=32, clips=clips, length=3, seed=5, occluded=0.5)
         assert built.clips == drawn.clips
         assert built.size == drawn.size == 32
         for one, other in zip(built.frames(built.clips[1]), drawn.frames(drawn.clips[1]), strict=True):
             assert np.abs(one.astype(int) - other).mean() < 4  # JPEG
-    first_of_eval = clip_labels(5, 1_000_000, length=3)
+    first_of_eval = clip_labels(5, 1_000_000, length=3, occluded=0.5)
     record = builder.as_data_source("eval")[1]
     for name, label in first_of_eval._asdict().items():
         np.testing.assert_array_equal(record[name], label[1].astype(record[name].dtype))
+    flow = clip_flow(5, 1_000_000, source=0, driving=1, size=32, occluded=0.5)
+    np.testing.assert_array_equal(record["flow"], flow.grid)
+    np.testing.assert_array_equal(record["visibility"], flow.visibility)
     assert builder.info.metadata["columns"]["landmarks"] == LANDMARKS
 
 
@@ -291,6 +288,8 @@ def test_on_the_fly_feeds_the_pair_loader():
         (lambda: on_the_fly("train", size=2), "at least 8"),
         (lambda: clip_frames(0, 0, size=4, length=1), "at least 8"),
         (lambda: clip_labels(0, 0, length=0), "at least 1"),
+        (lambda: clip_scene(0, 0, occluded=25), "from 0 to 1"),
+        (lambda: clip_flow(0, 0, source=-1, driving=0, size=16), "no frame -1"),
     ],
 )
 def test_wrong_options_are_input_errors(call, message):

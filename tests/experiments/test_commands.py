@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments import motion_accuracy
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -85,3 +87,37 @@ def test_evaluating_what_is_not_there_is_one_sentence_and_status_2(tmp_path):
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "r.json").exists()
+
+
+def test_motion_accuracy_is_one_table_over_all_models(workdir, tmp_path, capsys):
+    output = tmp_path / "motion.json"
+    options = {"--clips": 2, "--frames": 2, "--every": 10, "--occluded": 50, "--output": output}
+    words = [str(word) for option in options.items() for word in option]
+    assert motion_accuracy.main(["--model", str(workdir), "--model", "fomm-mini64", *words]) == 0
+    results = json.loads(output.read_text())
+    lines = capsys.readouterr().out.splitlines()
+    for line, row in zip(lines[2:4], results["models"], strict=True):
+        assert [clip["frames"] for clip in row["clips"]] == [2, 2]
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        assert cells[0] == row["model"]
+        assert float(cells[4]) == round(row["summary"]["error"]["head"], 2)
+    trained = results["models"][1]["summary"]
+    assert trained["error"]["head"] < 0.7 * trained["unmoved"]["head"]
+    assert trained["visibility_auc"] > 0.6
+    assert "over 4 frames of 2 clips" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--model", "fomm-mini46"], "fomm-mini64"),
+        (["--model", "fomm-mini64", "--split", "evl"], "did you mean eval"),
+        (["--model", "fomm-mini64", "--frames", "0"], "--frames is 1 or more"),
+        (["--model", "fomm-mini64", "--occluded", "120"], "from 0 to 100"),
+        (["--model", "fomm-mini64", "--output", "table.txt"], ".json"),
+    ],
+)
+def test_wrong_options_of_motion_accuracy_are_one_sentence_and_status_2(words, sentence, capsys):
+    assert motion_accuracy.main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("motion_accuracy: ") and sentence in line

@@ -1,1 +1,1 @@
-"""Metrics, and the protocol that the papers report them under."""
+"""Metrics, the protocol that the papers report them under, and motion accuracy on drawn heads."""

@@ -1,0 +1,104 @@
+"""Score how well models follow motion: learnt flow and visibility against the exact ones of drawn heads.
+
+python -m experiments.motion_accuracy --model NAME|DIR [--model NAME|DIR ...] [--output results.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from data_pipelines.moving_heads import on_the_fly
+from experiments.command import status, write_json
+from thf_jax.errors import InputError
+from thf_jax.evaluation.motion_accuracy import evaluate_motion, summary
+from thf_jax.inference.load import load
+from thf_jax.inference.outputs import check_output
+
+
+def options() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.motion_accuracy", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument(
+        "--model", required=True, action="append", help="a shipped model, a model directory or a workdir; repeatable"
+    )
+    parser.add_argument("--split", default="eval", help="of the drawn heads: train or eval, which share nobody")
+    parser.add_argument("--clips", type=int, default=16)
+    parser.add_argument("--frames", type=int, default=16, help="scored in each clip, besides its first")
+    parser.add_argument("--every", type=int, default=4, help="score every so many frames: 25 are a second")
+    parser.add_argument("--occluded", type=int, default=25, metavar="PERCENT", help="of clips with an occluder")
+    parser.add_argument("--seed", type=int, default=0, help="of the drawn heads")
+    parser.add_argument("--output", type=Path, help="a json file for the scores of every clip")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The scores as a Markdown table, a line a model."""
+    lines = [
+        "| model | size | error, visible | unmoved | error, head | unmoved | visibility AUC |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        totals = row["summary"]
+        error, unmoved, area = totals["error"], totals["unmoved"], totals["visibility_auc"]
+        lines.append(
+            f"| {row['model']} | {row['size']} | {error['visible']:.2f} | {unmoved['visible']:.2f} "
+            f"| {error['head']:.2f} | {unmoved['head']:.2f} | {'none' if area is None else f'{area:.3f}'} |"
+        )
+    clips, frames = rows[0]["summary"]["clips"], rows[0]["summary"]["frames"]
+    lines += ["", f"End-point errors in pixels of the model's picture, over {frames} frames of {clips} clips."]
+    return "\n".join(lines)
+
+
+def score(model: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The scores of one model, of each clip and together."""
+    animator = load(model)
+    heads = on_the_fly(
+        arguments.split,
+        size=animator.size,
+        clips=arguments.clips,
+        length=arguments.frames * arguments.every + 1,
+        seed=arguments.seed,
+        occluded=arguments.occluded / 100,
+    )
+    scores = evaluate_motion(animator, heads, every=arguments.every)
+    clips = list(tqdm(scores, total=len(heads.clips), unit="clip", desc=model, disable=not sys.stderr.isatty()))
+    return {
+        "model": model,
+        "system": animator.system,
+        "size": animator.size,
+        "summary": summary(clips),
+        "clips": [dataclasses.asdict(clip) for clip in clips],
+    }
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Evaluate, print the table and write the file."""
+    for name, smallest in {"clips": 1, "frames": 1, "every": 1, "seed": 0}.items():
+        if getattr(arguments, name) < smallest:
+            raise InputError(f"--{name} is {smallest} or more, not {getattr(arguments, name)}")
+    if not 0 <= arguments.occluded <= 100:
+        raise InputError(f"--occluded is a percentage from 0 to 100, not {arguments.occluded}")
+    output = None if arguments.output is None else check_output(arguments.output, (".json",))
+    rows = [score(model, arguments) for model in arguments.model]
+    print(table(rows))
+    if output is not None:
+        names = ("split", "frames", "every", "occluded", "seed")
+        write_json(output, {name: getattr(arguments, name) for name in names} | {"models": rows})
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command's exit status: 0 done, 2 for wrong input."""
+    return status("motion_accuracy", run, options().parse_args(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
