@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from data_pipelines.built import built_dataset, built_under, open_builder, open_built
 from data_pipelines.errors import InputError
 from data_pipelines.folders import open_folder, split_folders
+from data_pipelines.moving_heads.clips import FIRST_CLIP
 from data_pipelines.moving_heads.on_the_fly import on_the_fly
 from data_pipelines.records import ClipEntry
 
@@ -70,6 +71,22 @@ def open_dataset(
         raise InputError(f"the folder {folder} holds neither a built dataset nor a folder of clips for each split")
     check_split(split, split_folders(folder), folder)
     return open_folder(folder / split, size=size)
+
+
+def split_names(location: str | Path, *, data_dir: str | Path | None = None) -> list[str]:
+    """The splits of the dataset at a location, in the order of their names.
+
+    Raises:
+        InputError: there is no dataset, or more than one.
+    """
+    if is_drawn(location, data_dir):
+        return sorted(FIRST_CLIP)
+    folder = locate(location, data_dir)
+    built = built_dataset(folder)
+    names = sorted(open_builder(built).info.splits) if built else split_folders(folder)
+    if not names:
+        raise InputError(f"the folder {folder} holds neither a built dataset nor a folder of clips for each split")
+    return names
 
 
 def is_drawn(location: str | Path, data_dir: str | Path | None) -> bool:
