@@ -1,20 +1,19 @@
 """Opening what can be read: a built dataset, or a folder of clips as it lies on disk."""
 
-import dataclasses
 import difflib
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-import tensorflow_datasets as tfds
 from jaxtyping import UInt8
 
+from data_pipelines.built import built_dataset, built_under, open_builder, open_built
 from data_pipelines.errors import InputError
 from data_pipelines.folders import open_folder, split_folders
+from data_pipelines.moving_heads.clips import FIRST_CLIP
 from data_pipelines.moving_heads.on_the_fly import on_the_fly
-from data_pipelines.records import ClipEntry, decode_frame, read_index
+from data_pipelines.records import ClipEntry
 
 DRAWN = "moving_heads"
 """The location that needs no files."""
@@ -43,29 +42,6 @@ class Dataset(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True)
-class RecordDataset:
-    """A split of a built dataset: random access is cheap, and many threads may read at once."""
-
-    clips: tuple[ClipEntry, ...]
-    size: int
-    records: Sequence[Any]
-
-    def frame(self, number: int) -> UInt8[np.ndarray, "size size 3"]:
-        """Frame `number` of the split."""
-        frame = decode_frame(self.records[number]["image"])
-        if frame.shape != (self.size, self.size, 3):
-            raise InputError(
-                f"frame {number} is {frame.shape[1]} x {frame.shape[0]}, the first is {self.size} x {self.size}: "
-                "build the dataset at one resolution"
-            )
-        return frame
-
-    def frames(self, clip: ClipEntry) -> Iterator[UInt8[np.ndarray, "size size 3"]]:
-        """The frames of one clip in order, one at a time."""
-        return (self.frame(number) for number in range(clip.start, clip.start + clip.length))
-
-
 def open_dataset(
     location: str | Path, split: str, *, data_dir: str | Path | None = None, size: int | None = None
 ) -> Dataset:
@@ -83,22 +59,47 @@ def open_dataset(
     Raises:
         InputError: there is no dataset, more than one, no such split, or `size` is not that of a built dataset.
     """
-    if str(location) == DRAWN and not (Path(data_dir or ".").expanduser() / DRAWN).is_dir():
+    if is_drawn(location, data_dir):
         return on_the_fly(split, size=64 if size is None else size)
-    folder = _locate(location, data_dir)
-    built = [] if (folder / split).is_dir() else _built_under(folder)
-    if len(built) > 1:
-        names = ", ".join(str(path.relative_to(folder)) for path in built)
-        raise InputError(f"the folder {folder} holds several datasets: name one of {names}")
+    folder = locate(location, data_dir)
+    built = None if (folder / split).is_dir() else built_dataset(folder)
     if built:
-        return _open_built(built[0], split, size)
+        builder = open_builder(built)
+        check_split(split, list(builder.info.splits), built)
+        return open_built(builder, split, size=size)
     if not split_folders(folder):
         raise InputError(f"the folder {folder} holds neither a built dataset nor a folder of clips for each split")
-    _check_split(split, split_folders(folder), folder)
+    check_split(split, split_folders(folder), folder)
     return open_folder(folder / split, size=size)
 
 
-def _locate(location: str | Path, data_dir: str | Path | None) -> Path:
+def split_names(location: str | Path, *, data_dir: str | Path | None = None) -> list[str]:
+    """The splits of the dataset at a location, in the order of their names.
+
+    Raises:
+        InputError: there is no dataset, or more than one.
+    """
+    if is_drawn(location, data_dir):
+        return sorted(FIRST_CLIP)
+    folder = locate(location, data_dir)
+    built = built_dataset(folder)
+    names = sorted(open_builder(built).info.splits) if built else split_folders(folder)
+    if not names:
+        raise InputError(f"the folder {folder} holds neither a built dataset nor a folder of clips for each split")
+    return names
+
+
+def is_drawn(location: str | Path, data_dir: str | Path | None) -> bool:
+    """Whether the location means heads that are drawn as they are read."""
+    return str(location) == DRAWN and not (Path(data_dir or ".").expanduser() / DRAWN).is_dir()
+
+
+def locate(location: str | Path, data_dir: str | Path | None) -> Path:
+    """The folder that `open_dataset` means by a location.
+
+    Raises:
+        InputError: there is none.
+    """
     if Path(location).expanduser().is_dir():
         return Path(location).expanduser()
     if data_dir is None:
@@ -106,31 +107,12 @@ def _locate(location: str | Path, data_dir: str | Path | None) -> Path:
     root = Path(data_dir).expanduser()
     if (root / location).is_dir():
         return root / location
-    known = ", ".join(str(path.relative_to(root).parent) for path in _built_under(root)) or "none"
+    known = ", ".join(str(path.relative_to(root).parent) for path in built_under(root)) or "none"
     raise InputError(f"there is no dataset {location} in {root}: built there: {known}")
 
 
-def _built_under(folder: Path) -> list[Path]:
-    """The version folders of built datasets: `folder` itself, or [[NAME/]CONFIG/]VERSION below it."""
-    if (folder / "dataset_info.json").is_file():
-        return [folder]
-    found = (path.parent for depth in range(3) for path in folder.glob("*/" * depth + "*.*.*/dataset_info.json"))
-    return sorted(path for path in found if re.fullmatch(r"\d+\.\d+\.\d+", path.name))
-
-
-def _open_built(folder: Path, split: str, size: int | None) -> RecordDataset:
-    builder = tfds.builder_from_directory(str(folder))
-    _check_split(split, list(builder.info.splits), folder)
-    if "clips" not in (builder.info.metadata or {}):
-        raise InputError(f"the dataset {folder} has no index of clips: build it with python -m data_pipelines.build")
-    source = builder.as_data_source(split=split)  # pyright: ignore[reportCallIssue] (hidden by TFDS's decorator)
-    height, width, _ = decode_frame(source[0]["image"]).shape
-    if size not in (None, height):
-        raise InputError(f"the dataset {folder} has frames of {height} x {width}, not {size}: build it at {size}")
-    return RecordDataset(clips=read_index(builder, split), size=height, records=source)
-
-
-def _check_split(split: str, known: Iterable[str], folder: Path) -> None:
+def check_split(split: str, known: Iterable[str], folder: Path) -> None:
+    """Raises InputError for a split that is not among those that `folder` has."""
     known = sorted(known)
     if split not in known:
         nearest = difflib.get_close_matches(split, known, n=1)

@@ -48,12 +48,12 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
             raise InputError(
                 f"the image {path} is too small: it is {width} x {height}, each side must be at least {MINIMUM_SIDE} px"
             )
-        if trouble := _ambiguity(image, Path(path)):
+        if trouble := ambiguity(image, Path(path)):
             raise InputError(f"the image {path} {trouble}: save it as 8-bit RGB, a png or jpg, and give that")
         return as_rgb(ImageOps.exif_transpose(image))
 
 
-def _ambiguity(image: Image.Image, path: Path) -> str | None:
+def ambiguity(image: Image.Image, path: Path) -> str | None:
     """What keeps the image from being 8-bit RGB, or None."""
     if image.mode == "CMYK":
         return "has CMYK colours"

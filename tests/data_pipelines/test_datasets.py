@@ -6,7 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from data_pipelines.datasets import Dataset, RecordDataset, open_dataset
+from data_pipelines.built import RecordDataset
+from data_pipelines.datasets import Dataset, open_dataset
 from data_pipelines.errors import InputError
 from data_pipelines.images import resize
 from data_pipelines.moving_heads.clips import clip_frames
@@ -148,3 +149,15 @@ def test_heads_are_not_drawn_where_they_are_built(built, tmp_path, monkeypatch, 
     monkeypatch.setenv("HOME", str(tmp_path))
     dataset = open_dataset("moving_heads", "eval", data_dir=data_dir.format(home=tmp_path))
     assert isinstance(dataset, RecordDataset) and dataset.clips[0].name == "fred"
+
+
+def test_damage_is_one_sentence(built, tmp_path):
+    copy = shutil.copytree(built / "voxceleb" / "64" / "1.0.0", tmp_path / "1.0.0")
+    (shard,) = copy.glob("voxceleb-train.array_record*")
+    whole = shard.read_bytes()
+    for damaged in (whole[:-1000], b"", whole[:100] + b"damage" + whole[106:]):
+        shard.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"is damaged .*: build the dataset anew"):
+            open_dataset(copy, "train")
+    with pytest.raises(InputError, match=r"record 0 is damaged .*: build the dataset anew"):
+        RecordDataset((ClipEntry("a", "a", 0, 1),), 16, [{"image": b"no picture"}]).frame(0)

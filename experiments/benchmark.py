@@ -1,0 +1,111 @@
+"""Measure how fast something is on this machine.
+
+python -m experiments.benchmark --what input --data LOCATION [--size 64|256] [--seconds 10]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from data_pipelines.augment import color_jitter
+from data_pipelines.datasets import open_dataset
+from data_pipelines.errors import InputError as DataError
+from data_pipelines.loader import pair_batches
+from thf_jax.errors import InputError
+
+Batch = Mapping[str, np.ndarray]
+
+
+class Speed(NamedTuple):
+    """How many pairs came a second, and the milliseconds that all threads of this process worked for one."""
+
+    pairs_per_second: float
+    cpu_milliseconds: float
+
+
+def options() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.benchmark", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--what", choices=sorted(MEASURE), default="input", help="input: training pairs a second")
+    parser.add_argument("--data", required=True, help="a built dataset, its name, or a folder of splits of clips")
+    parser.add_argument("--data_dir", help="where built datasets lie, if --data is a name such as voxceleb/256")
+    parser.add_argument("--split", default="train")
+    parser.add_argument("--size", type=int, help="the side of the frames; by default that of the data")
+    parser.add_argument("--batch_size", type=int, default=16, help="pairs in a batch")
+    parser.add_argument("--threads", type=int, default=2, help="that read and decode")
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long each line of the result is measured")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def measure_input(arguments: argparse.Namespace) -> str:
+    """Pairs a second of the loader alone, and with the colour jitter on the device that training would run on."""
+    dataset = open_dataset(arguments.data, arguments.split, data_dir=arguments.data_dir, size=arguments.size)
+    batches = pair_batches(
+        dataset, batch_size=arguments.batch_size, seed=0, repeats=arguments.batch_size, threads=arguments.threads
+    )
+    jitter = jax.jit(
+        lambda key, batch: color_jitter(key, {name: x.astype("float32") / 255 for name, x in batch.items()})
+    )
+    key = jax.random.key(0)
+    lines = [
+        f"{arguments.data}, {arguments.split}: {len(dataset.clips)} clips of {dataset.size} x {dataset.size}; "
+        f"batches of {arguments.batch_size} pairs, {arguments.threads} threads"
+    ]
+    uses: dict[str, Callable[[Batch], Any]] = {
+        "read, decoded, flipped": lambda batch: batch,
+        f"and colours jittered on the {jax.default_backend()}": lambda batch: jitter(key, batch),
+    }
+    for name, use in uses.items():
+        speed = measure(batches, use, seconds=arguments.seconds)
+        lines.append(f"{name:34}{speed.pairs_per_second:10,.0f} pairs/s{speed.cpu_milliseconds:10.2f} ms of CPU a pair")
+    return "\n".join(lines)
+
+
+def measure(batches: Iterator[Batch], use: Callable[[Batch], Any], *, seconds: float) -> Speed:
+    """How fast batches can be used one after the other, after a few that are not counted.
+
+    The next batch is fetched while a device still works on the one before, as in training.
+    """
+    for _ in range(3):
+        jax.block_until_ready(use(next(batches)))
+    pairs, result = 0, None
+    start, start_of_work = time.perf_counter(), time.process_time()
+    while time.perf_counter() - start < seconds:
+        batch = next(batches)
+        jax.block_until_ready(result)
+        result = use(batch)
+        pairs += len(batch["driving"])
+    jax.block_until_ready(result)
+    return Speed(pairs / (time.perf_counter() - start), 1000 * (time.process_time() - start_of_work) / pairs)
+
+
+MEASURE: dict[str, Callable[[argparse.Namespace], str]] = {"input": measure_input}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command's exit status: 0 done, 2 for wrong input."""
+    parsed = options().parse_args(arguments)
+    try:
+        if not 0 < parsed.seconds < float("inf"):
+            raise InputError(f"--seconds is more than 0, not {parsed.seconds}")
+        print(MEASURE[parsed.what](parsed))
+    except (InputError, DataError) as error:
+        if parsed.debug:
+            raise
+        print(f"benchmark: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
