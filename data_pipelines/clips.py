@@ -172,10 +172,15 @@ def decode_video(path: Path, *, start: Fraction = Fraction(0)) -> Iterator[tuple
                 if packet.is_corrupt:
                     raise InputError(f"the video {path} is damaged (cut off in the middle of a picture)")
                 for picture in packet.decode():
-                    time = None if picture.pts is None else (picture.pts - (stream.start_time or 0)) * picture.time_base
-                    yield time, picture
+                    yield _seconds(picture, since=stream.start_time or 0), picture
     except FFmpegError as error:
         raise InputError(f"the video {path} is damaged ({_reason(error)})") from error
+
+
+def _seconds(picture: av.VideoFrame, *, since: int) -> Fraction | None:
+    if picture.pts is None or picture.time_base is None:
+        return None
+    return (picture.pts - since) * picture.time_base
 
 
 def upright(frame: av.VideoFrame) -> Frame:

@@ -94,7 +94,7 @@ def _with_ends(pictures: Iterator[tuple[Fraction, av.VideoFrame]]) -> Iterator[t
         last = (time, picture)
     if last is not None:
         time, picture = last
-        yield picture, time + ((picture.duration * picture.time_base) or Fraction(1, FRAME_RATE))
+        yield picture, time + (picture.duration * (picture.time_base or Fraction(0)) or Fraction(1, FRAME_RATE))
 
 
 def _crop(cut: Cut, *, width: int, height: int) -> Box:

@@ -7,6 +7,7 @@ enlarged, but not square.
 """
 
 import csv
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -77,7 +78,8 @@ def _row(record: dict[str, str]) -> Row:
     left, top, right, bottom = (float(edge) for edge in record["bbox"].split("-"))
     start, end, rate = int(record["start"]), int(record["end"]), Fraction(record["fps"].strip())
     picture = float(record["width"]), float(record["height"])
-    if not (identity and video and 0 <= start < end and rate > 0 and min(picture) > 0):
+    sized = all(0 < side < math.inf for side in picture)
+    if not (identity and video and sized and 0 <= start < end and rate > 0):
         raise ValueError
     split = (record.get("partition") or "").strip() or official_split(identity)
     return Row(identity, video, split, start, end, rate, Box(left, top, right, bottom), picture)

@@ -20,11 +20,11 @@ from data_pipelines.clips import Frame, open_clip
 from data_pipelines.errors import InputError
 from data_pipelines.images import centre_square, resize
 from data_pipelines.records import ClipFrames, encode_frame
+from data_pipelines.sources import MINIMUM_FRAMES
 from data_pipelines.voxceleb.cuts import Cut, cut_frames
 from data_pipelines.voxceleb.recipe import FRAME_RATE
 
 CLIP, LEFT_OUT, UNFINISHED = ".clip", ".left_out", ".part"
-MINIMUM_FRAMES = 2
 _LENGTH = struct.Struct("<I")
 
 

@@ -31,12 +31,6 @@ class Track(NamedTuple):
     path: Path
 
 
-def find_tracks(folder: Path) -> list[Track]:
-    """All tracks in `folder`, by identity, video and name; the identities may stand some folders deeper."""
-    paths = sorted((path.parts[-3:], path) for path in folder.rglob("*.txt") if len(path.relative_to(folder).parts) > 2)
-    return [Track(identity, video, path.stem, path) for (identity, video, _), path in paths]
-
-
 def track_cuts(track: Track, recipe: Recipe, *, size: int, left_out: list[LeftOut]) -> Iterator[Cut]:
     """The clips of a track in order; what makes none goes to `left_out`."""
     place = f"{track.identity}/{track.video}/{track.name}"

@@ -11,6 +11,7 @@ import itertools
 import multiprocessing
 import os
 import shutil
+import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -23,10 +24,15 @@ Job = tuple[Task, str]
 
 
 @contextlib.contextmanager
-def work_folder(dataset: Path) -> Iterator[Path]:
+def work_folder(dataset: Path, *, keep: Path) -> Iterator[Path]:
     """The folder for the finished clips of `dataset`, for this process alone within the `with` block.
 
-    A failed block leaves it, unless no clip is finished. A successful one leaves it too: see `remove_work`.
+    A failed block leaves it, unless no clip is finished. A successful one leaves it too: see `remove_work`. What killed
+    builds of the same dataset left behind is removed.
+
+    Args:
+        dataset: the folder that the dataset will be.
+        keep: the folder in which this process writes it.
 
     Raises:
         InputError: another process builds the same dataset.
@@ -40,8 +46,9 @@ def work_folder(dataset: Path) -> Iterator[Path]:
             raise InputError(f"{dataset} is being built by another process: wait for it, or end it") from None
         for abandoned in folder.glob(f"*{UNFINISHED}"):
             abandoned.unlink()
-        for abandoned in dataset.parent.glob(f"{dataset.name}.incomplete*"):
-            shutil.rmtree(abandoned)
+        for abandoned in dataset.parent.glob(f"incomplete.*_{dataset.name}"):
+            if abandoned != keep:
+                shutil.rmtree(abandoned)
         try:
             yield folder
         except BaseException:
@@ -74,9 +81,8 @@ def run_locally(jobs: Sequence[Job], *, workers: int, total: int) -> None:
         total: number of all jobs, for the progress.
     """
     done = itertools.repeat(None, total - len(jobs))
-    with contextlib.closing(_performed(jobs, workers)) as performed:
-        for _ in track(itertools.chain(done, performed), total=total, label="clips"):
-            pass
+    for _ in track(itertools.chain(done, _performed(jobs, workers)), total=total, label="clips"):
+        pass
 
 
 def _performed(jobs: Sequence[Job], workers: int) -> Iterator[None]:
@@ -85,7 +91,7 @@ def _performed(jobs: Sequence[Job], workers: int) -> Iterator[None]:
         return
     # Neither fork, which a process with threads does not survive, nor a new interpreter for every worker.
     context = multiprocessing.get_context("forkserver")
-    pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_the_parent)
+    pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_the_parent)
     try:
         yield from _completed(pool, jobs, ahead=4 * workers)
     finally:
@@ -103,8 +109,12 @@ def _completed(pool: concurrent.futures.Executor, jobs: Iterable[Job], *, ahead:
             yield future.result()
 
 
-def _end_with_the_parent() -> None:
-    """Ends this worker when the build is killed; else it would wait for work for ever."""
+def _follow_the_parent() -> None:
+    """Leaves it to the build to be interrupted, and ends this worker when the build is killed.
+
+    Else a worker would break off its clip before the build could wait for it, or wait for work for ever.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
