@@ -116,5 +116,6 @@ def square_within(box: Box, width: int, height: int, *, enlargement: float, max_
     if outside > max_outside * side:
         raise InputError(f"the crop of {side} x {side} reaches {outside} pixels beyond the picture")
     side = min(side, width, height)
-    left, top = min(max(left, 0), width - side), min(max(top, 0), height - side)
+    left = min(max(round((box.left + box.right - side) / 2), 0), width - side)
+    top = min(max(round((box.top + box.bottom - side) / 2), 0), height - side)
     return Box(left, top, left + side, top + side)

@@ -21,7 +21,7 @@ def run_on_beam(jobs: Sequence[Job], words: Sequence[str]) -> None:
         words: Beam's own options, such as `--runner=FlinkRunner`; without a runner Beam takes its DirectRunner.
 
     Raises:
-        InputError: Beam is not installed.
+        InputError: Beam is not installed, or refuses an option.
     """
     try:
         import apache_beam as beam  # pyright: ignore[reportMissingImports] (an extra)
@@ -30,6 +30,10 @@ def run_on_beam(jobs: Sequence[Job], words: Sequence[str]) -> None:
         raise InputError(
             "--beam needs Apache Beam: install thf-jax[beam] into an environment of its own, or leave out --beam"
         ) from error
-    with beam.Pipeline(options=PipelineOptions(list(words))) as pipeline:
+    try:
+        pipeline = beam.Pipeline(options=PipelineOptions(list(words)))
+    except (ValueError, SystemExit) as error:
+        raise InputError(f"Beam does not take the options {' '.join(words)} ({error})") from error
+    with pipeline:
         clips = pipeline | "clips to make" >> beam.Create(list(jobs), reshuffle=True)
         _ = clips | "make each" >> beam.Map(perform)
