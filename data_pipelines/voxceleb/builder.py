@@ -12,6 +12,7 @@ from data_pipelines import records
 from data_pipelines.errors import InputError
 from data_pipelines.progress import track
 from data_pipelines.sources import LeftOut
+from data_pipelines.tensorflow_view import tf_dataset
 from data_pipelines.voxceleb import work
 from data_pipelines.voxceleb.inputs import ReadyCrops, find_input, single_collection
 from data_pipelines.voxceleb.lists import COLLECTIONS
@@ -73,10 +74,10 @@ class Builder(tfds.core.ShardBasedBuilder):
         "files of the official release or a csv file of clips."
     )
 
-    def __init__(
-        self, *, options: BuildOptions | None = None, file_format: str | None = records.FILE_FORMAT, **place: Any
-    ) -> None:
+    def __init__(self, *, options: BuildOptions | None = None, file_format: str | None = None, **place: Any) -> None:
         super().__init__(file_format=file_format, **place)
+        if file_format is None and not self.info.initialized:
+            self.info.set_file_format(records.FILE_FORMAT, override=True)  # TFDS's own default needs TensorFlow
         self._options = options or BuildOptions()
 
     @property
@@ -122,6 +123,11 @@ class Builder(tfds.core.ShardBasedBuilder):
         if not isinstance(source, ReadyCrops):
             metadata["recipe"] = dataclasses.asdict(options.recipe)
         return {split: self._shards(split, jobs[split], plan.left_out) for split in jobs}
+
+    def _as_dataset(self, split: Any, **options: Any) -> Any:
+        if self.info.file_format is tfds.core.FileFormat.ARRAY_RECORD:
+            return tf_dataset(self, split, **options)
+        return super()._as_dataset(split, **options)
 
     def _example_writer(self) -> records.RepeatableWriter:
         return records.RepeatableWriter(super()._example_writer().file_format)
