@@ -21,6 +21,9 @@ from data_pipelines.records import FILE_FORMAT, metadata_of, read_index
 
 DEFAULT_HEADS = moving_heads.MovingHeads.BUILDER_CONFIGS[0]
 
+MOST_SHOWN = 100
+"""Lines of the report about what is left out; the whole of it is in the dataset's metadata."""
+
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -58,12 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m data_pipelines.build", description="Build a dataset on disk.")
     datasets = parser.add_subparsers(metavar="DATASET", dest="dataset", required=True)
 
-    clips = datasets.add_parser("voxceleb", help="talking-head clips from a folder of yours")
-    clips.add_argument(
-        "--source", type=Path, required=True, help="a folder that holds a folder of clips for each split"
-    )
+    clips = datasets.add_parser("voxceleb", help="talking-head clips from files of yours")
     clips.set_defaults(prepare=_prepare_voxceleb)
     _add_common(clips, voxceleb.RESOLUTIONS)
+    voxceleb.add_options(clips)
 
     heads = datasets.add_parser("moving_heads", help="drawn heads, without a source")
     default = DEFAULT_HEADS
@@ -88,9 +89,8 @@ def _add_common(parser: argparse.ArgumentParser, resolutions: Sequence[int] | No
 
 
 def _prepare_voxceleb(options: argparse.Namespace) -> tuple[tfds.core.DatasetBuilder, Path]:
-    if not options.source.is_dir():
-        raise InputError(f"there is no folder {options.source}: --source wants one that holds a folder for each split")
-    return voxceleb.VoxCeleb(config=str(options.resolution), **_place(options)), options.source
+    config, build_options = voxceleb.read_options(options)
+    return voxceleb.VoxCeleb(config=config, options=build_options, **_place(options)), options.source
 
 
 def _prepare_moving_heads(options: argparse.Namespace) -> tuple[tfds.core.DatasetBuilder, None]:
@@ -154,9 +154,13 @@ def _summarise(builder: tfds.core.DatasetBuilder) -> None:
     left_out = metadata_of(builder).get("left_out", [])
     if left_out:
         print(f"left out: {len(left_out)}")
-        width = max(len(item["path"]) for item in left_out)
-        for item in left_out:
+        width = max(len(item["path"]) for item in left_out[:MOST_SHOWN])
+        for item in left_out[:MOST_SHOWN]:
             print(f"  {item['path']:{width}}  {item['reason']}")
+        if len(left_out) > MOST_SHOWN:
+            print(f"  and {len(left_out) - MOST_SHOWN} more: left_out in {Path(builder.data_dir) / 'metadata.json'}")
+    for sentence in metadata_of(builder).get("warnings", []):
+        print(f"warning: {sentence}")
     for split in builder.info.splits:
         clips = read_index(builder, split)
         frames, identities = sum(clip.length for clip in clips), len({clip.identity for clip in clips})

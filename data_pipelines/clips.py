@@ -150,19 +150,42 @@ def _open_video(path: Path) -> Clip:
 
 
 def _video_frames(path: Path) -> Iterator[Frame]:
+    return (upright(picture) for _, picture in decode_video(path))
+
+
+def decode_video(path: Path, *, start: Fraction = Fraction(0)) -> Iterator[tuple[Fraction | None, av.VideoFrame]]:
+    """The decoded pictures of a video in order, each with its time in seconds, None where the video gives it none.
+
+    Decoding begins at a picture before `start` that stands for itself, where the video can be entered there: so a
+    clip out of the middle of a long video costs no more than one at its beginning.
+
+    Raises:
+        InputError: the video is damaged.
+    """
     try:
         with _container(path) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
+            if start > 0 and stream.time_base:
+                container.seek((stream.start_time or 0) + int(start / stream.time_base), stream=stream)
             for packet in container.demux(stream):
                 if packet.is_corrupt:
                     raise InputError(f"the video {path} is damaged (cut off in the middle of a picture)")
-                for frame in packet.decode():
-                    # Phones store a turned picture and say by how many degrees counterclockwise to show it.
-                    turns = round(frame.rotation / 90) % 4
-                    yield np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
+                for picture in packet.decode():
+                    yield _seconds(picture, since=stream.start_time or 0), picture
     except FFmpegError as error:
         raise InputError(f"the video {path} is damaged ({_reason(error)})") from error
+
+
+def _seconds(picture: av.VideoFrame, *, since: int) -> Fraction | None:
+    if picture.pts is None or picture.time_base is None:
+        return None
+    return (picture.pts - since) * picture.time_base
+
+
+def upright(frame: av.VideoFrame) -> Frame:
+    """The picture as RGB; phones store a turned one and say by how many degrees counterclockwise to show it."""
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4))
 
 
 def _container(path: Path) -> InputContainer:

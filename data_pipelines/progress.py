@@ -12,10 +12,10 @@ SECONDS_BETWEEN_LINES = 10.0
 Item = TypeVar("Item")
 
 
-def track(items: Iterable[Item], *, total: int, label: str) -> Iterator[Item]:
+def track(items: Iterable[Item], *, total: int, label: str, unit: str = "clip") -> Iterator[Item]:
     """The items, unchanged, while stderr shows how many of `total` have passed."""
     if sys.stderr.isatty():
-        yield from tqdm(items, total=total, desc=label, unit="clip")
+        yield from tqdm(items, total=total, desc=label, unit=unit)
         return
     next_line = time.monotonic() + SECONDS_BETWEEN_LINES
     done = 0

@@ -7,19 +7,25 @@ index lives in the dataset's own metadata (`metadata.json`), which `tfds.builder
 
 import dataclasses
 import functools
+import hashlib
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import simplejpeg
 import tensorflow_datasets as tfds
+from etils import epath
 from jaxtyping import UInt8
+from tensorflow_datasets.core.writer import ExampleWriter
+from tensorflow_datasets.proto import tf_example_pb2
 
 JPEG_QUALITY = 95
 FILE_FORMAT = "array_record"
+CHECKSUMS = "SHA256SUMS"
 # About 0.6 GB of typical clips at 256 px.
 CLIPS_PER_SHARD = 64
 
@@ -106,6 +112,20 @@ def _shard(stream: Iterator[ClipFrames], limit: int | None, entries: list[dict[s
         start += length
 
 
+class RepeatableWriter(ExampleWriter):
+    """Writes records whose bytes follow from their values: what `Builder._example_writer` is to return.
+
+    A record is a protobuf map, and protobuf writes the entries of a map in an order that each process draws anew.
+    """
+
+    def write(self, path: epath.PathLike, examples: Iterable[tuple[Any, bytes]]) -> Any:
+        message = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue] (made when it is imported)
+        sorted_examples = (
+            (key, message.FromString(record).SerializeToString(deterministic=True)) for key, record in examples
+        )
+        return super().write(path, sorted_examples)
+
+
 def new_index(builder: tfds.core.DatasetBuilder, split: str) -> list[dict[str, Any]]:
     """An empty list for the index of `split`, already hung into the metadata that TFDS saves when the build is done."""
     entries: list[dict[str, Any]] = []
@@ -116,6 +136,15 @@ def new_index(builder: tfds.core.DatasetBuilder, split: str) -> list[dict[str, A
 def read_index(builder: tfds.core.DatasetBuilder, split: str) -> tuple[ClipEntry, ...]:
     """The clips of `split` in record order, from the metadata of a built dataset."""
     return tuple(_from_json(entry) for entry in metadata_of(builder)["clips"][split])
+
+
+def write_checksums(folder: Path) -> None:
+    """Writes SHA256SUMS into the folder of a dataset: its shards, as `sha256sum --check SHA256SUMS` reads it."""
+    lines = []
+    for shard in sorted(folder.glob("*-of-*")):
+        with shard.open("rb") as file:
+            lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {shard.name}\n")
+    (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def metadata_of(builder: tfds.core.DatasetBuilder) -> dict[str, Any]:

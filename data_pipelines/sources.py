@@ -1,22 +1,13 @@
-"""A folder of clips on its way into a dataset: its splits, and each clip cropped, resized and encoded."""
+"""A folder of clips on its way into a dataset: its splits, and who is seen in a clip."""
 
-import collections
-import functools
 import itertools
 import os
 import re
-import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from fractions import Fraction
 from pathlib import Path
-from typing import IO, NamedTuple, TypedDict
+from typing import TypedDict
 
 from data_pipelines.clips import clip_name, list_clips, open_clip
 from data_pipelines.errors import InputError
-from data_pipelines.images import centre_square, resize
-from data_pipelines.progress import track
-from data_pipelines.records import ClipFrames, encode_frame
 
 MINIMUM_FRAMES = 2
 
@@ -43,7 +34,7 @@ def find_splits(source: str | os.PathLike[str], left_out: list[LeftOut]) -> dict
     for folder in sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith(".")):
         paths = list_clips(folder)
         if _has_usable_clip(folder, paths):
-            _check_name(folder)
+            check_split_name(folder.name)
             splits[folder.name] = paths
         else:
             left_out.append(
@@ -52,7 +43,7 @@ def find_splits(source: str | os.PathLike[str], left_out: list[LeftOut]) -> dict
     if not splits:
         raise InputError(
             f"the source {source} has no folder with clips of at least {MINIMUM_FRAMES} frames: "
-            "it must hold one for each split, such as train and test"
+            "it must hold one for each split, such as train and test, or one of whole videos that is named videos"
         )
     return splits
 
@@ -61,76 +52,6 @@ def identity_of(path: Path) -> str:
     """Who is seen in the clip, by its name: what stands before the first '#', else before the first '_', else all."""
     name = clip_name(path)
     return name.partition("#")[0] if "#" in name else name.partition("_")[0]
-
-
-def encode_clips(
-    paths: list[Path], *, split: str, size: int, left_out: list[LeftOut], workers: int | None = None
-) -> Iterator[ClipFrames]:
-    """The clips as square JPEG frames of side `size`; those that are damaged or too short go to `left_out` instead.
-
-    `workers` clips (by default as many as there are processors) are encoded at a time, each to a temporary file of its
-    own: so a clip goes in whole or not at all, and memory does not grow with its length.
-
-    Raises:
-        InputError: none of the clips can be used.
-    """
-    used = 0
-    workers = workers or os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:
-        results = _in_order(pool, functools.partial(_encode, size=size), paths, ahead=workers)
-        for path, result in track(zip(paths, results, strict=True), total=len(paths), label=split):
-            if isinstance(result, str):
-                left_out.append(LeftOut(path=f"{split}/{path.name}", reason=result))
-                continue
-            used += 1
-            with result.file as file:
-                frames = (file.read(length) for length in result.lengths)
-                yield ClipFrames(clip_name(path), identity_of(path), result.rate, frames)
-    if not used:
-        raise InputError(f"the split {split} has no usable clip among {len(paths)}: {left_out[-1]['reason']}")
-
-
-class _Encoded(NamedTuple):
-    rate: Fraction | None
-    file: IO[bytes]
-    lengths: list[int]
-
-
-def _encode(path: Path, size: int) -> _Encoded | str:
-    """The JPEG frames of a clip, one after the other in a temporary file, or the reason why there are none."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (the caller reads it)
-    try:
-        clip = open_clip(path)
-        lengths = [file.write(encode_frame(resize(centre_square(frame), size))) for frame in clip.frames()]
-    except InputError as error:
-        file.close()
-        return str(error).replace(f"{path}{os.sep}", "").replace(f" {path}", "")
-    except BaseException:
-        file.close()
-        raise
-    if len(lengths) < MINIMUM_FRAMES:
-        file.close()
-        return f"the clip has {len(lengths)} frame, at least {MINIMUM_FRAMES} are needed"
-    file.seek(0)
-    return _Encoded(clip.rate, file, lengths)
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, encode: Callable[[Path], _Encoded | str], paths: list[Path], *, ahead: int
-) -> Iterator[_Encoded | str]:
-    """The results for `paths` in their order, at most `ahead` of them computed before they are asked for."""
-    pending: collections.deque[Future[_Encoded | str]] = collections.deque()
-    try:
-        for path in paths:
-            pending.append(pool.submit(encode, path))
-            if len(pending) > ahead:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        for future in pending:
-            if not future.cancel() and not isinstance(result := future.result(), str):
-                result.file.close()
 
 
 def _has_usable_clip(folder: Path, paths: list[Path]) -> bool:
@@ -151,8 +72,7 @@ def _has_usable_clip(folder: Path, paths: list[Path]) -> bool:
     return False
 
 
-def _check_name(folder: Path) -> None:
-    if not re.fullmatch(r"\w+", folder.name) or folder.name.lower() == "all":
-        raise InputError(
-            f"the folder {folder} cannot be a split: its name must be letters, digits and _ alone, and not 'all'"
-        )
+def check_split_name(name: str) -> None:
+    """Raises InputError where TFDS cannot have a split of that name."""
+    if not re.fullmatch(r"\w+", name) or name.lower() == "all":
+        raise InputError(f"{name} cannot be a split: its name must be letters, digits and _ alone, and not 'all'")

@@ -1,13 +1,63 @@
-"""`voxceleb`: talking-head clips from a local folder, one JPEG frame a record."""
+"""`voxceleb`: talking-head clips from local files, one JPEG frame a record."""
 
+import dataclasses
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
 
 from data_pipelines import records
-from data_pipelines.sources import LeftOut, encode_clips, find_splits
+from data_pipelines.errors import InputError
+from data_pipelines.progress import track
+from data_pipelines.sources import LeftOut
+from data_pipelines.tensorflow_view import tf_dataset
+from data_pipelines.voxceleb import work
+from data_pipelines.voxceleb.inputs import ReadyCrops, find_input, single_collection
+from data_pipelines.voxceleb.lists import COLLECTIONS
+from data_pipelines.voxceleb.on_beam import run_on_beam
+from data_pipelines.voxceleb.plan import Plan, make_plan
+from data_pipelines.voxceleb.recipe import Recipe
+from data_pipelines.voxceleb.tasks import CLIP, LEFT_OUT, read_clip
 
 RESOLUTIONS = (64, 128, 256, 512)
+
+
+@dataclasses.dataclass
+class VoxCelebConfig(tfds.core.BuilderConfig):
+    """The side of the frames, and the collection that all identities must be of, 'vox1' or 'vox2'; None for any."""
+
+    size: int = 256
+    collection: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildOptions:
+    """How to build: where things stand apart from the source, the recipe, and what does the work.
+
+    `workers` is the number of processes, None as many as there are processors; `beam` are Beam's options where Beam is
+    to do it. Neither changes a byte of the dataset.
+    """
+
+    metadata: Path | None = None
+    videos: Path | None = None
+    recipe: Recipe = dataclasses.field(default_factory=Recipe)
+    workers: int | None = None
+    beam: Sequence[str] | None = None
+
+
+def config_name(size: int, collection: str | None) -> str:
+    """The name of a configuration: '256' for clips of any origin, 'vox1_256' for those of VoxCeleb1."""
+    return str(size) if collection is None else f"{collection}_{size}"
+
+
+def _config(size: int, collection: str | None) -> VoxCelebConfig:
+    origin = "" if collection is None else f" of {COLLECTIONS[collection]}"
+    name = config_name(size, collection)
+    return VoxCelebConfig(
+        name=name, description=f"Frames of {size} x {size}{origin}.", size=size, collection=collection
+    )
 
 
 class Builder(tfds.core.ShardBasedBuilder):
@@ -16,31 +66,97 @@ class Builder(tfds.core.ShardBasedBuilder):
     name = "voxceleb"
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS reads a plain list)
-        tfds.core.BuilderConfig(name=str(size), description=f"Frames of {size} x {size}.") for size in RESOLUTIONS
+        _config(size, collection) for collection in (None, *COLLECTIONS) for size in RESOLUTIONS
     ]
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "Give a folder that holds a folder for each split (train, test, ...) with clips in it: "
-        "videos, gifs, folders of frames or strips of frames."
+        "Give a folder that holds a folder for each split (train, test, ...) with clips in it: videos, gifs, folders "
+        "of frames or strips of frames. Or one with whole videos in the folder videos, and beside it either the text "
+        "files of the official release or a csv file of clips."
     )
+
+    def __init__(self, *, options: BuildOptions | None = None, file_format: str | None = None, **place: Any) -> None:
+        super().__init__(file_format=file_format, **place)
+        if file_format is None and not self.info.initialized:
+            self.info.set_file_format(records.FILE_FORMAT, override=True)  # TFDS's own default needs TensorFlow
+        self._options = options or BuildOptions()
+
+    @property
+    def _size_and_collection(self) -> tuple[int, str | None]:
+        config = self.builder_config
+        if not isinstance(config, VoxCelebConfig):
+            raise InputError(f"the configuration {config} says no size: give a VoxCelebConfig")
+        return config.size, config.collection
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             features=records.features(), metadata=tfds.core.MetadataDict(), disable_shuffling=True
         )
 
+    def _download_and_prepare(
+        self,
+        dl_manager: tfds.download.DownloadManager,
+        download_config: tfds.download.DownloadConfig | None = None,
+    ) -> None:
+        # TFDS has put the dataset into a folder for the time being, beside the one that it will be.
+        here = Path(self.data_path)
+        with work.work_folder(here.with_name(str(self.version)), keep=here) as self._work:
+            super()._download_and_prepare(dl_manager, download_config)
+            records.write_checksums(here)
+
+    def _post_download_and_prepare_hook(self) -> None:
+        work.remove_work(Path(self.data_path))
+
     def _shard_iterators_per_split(
         self, dl_manager: tfds.download.DownloadManager
     ) -> Mapping[str, Sequence[records.Shard]]:
-        left_out: list[LeftOut] = []
-        splits = find_splits(dl_manager.manual_dir, left_out)
-        size = int(self.info.config_name)
+        options = self._options
+        size, collection = self._size_and_collection
+        source = find_input(Path(dl_manager.manual_dir), metadata=options.metadata, videos=options.videos)
+        plan = make_plan(source, options.recipe, size=size)
+        if collection is not None:
+            _check_collection(plan, collection)
+        jobs = {split: work.jobs_for(tasks, self._work) for split, tasks in plan.tasks.items()}
+        self._perform([job for split in jobs.values() for job in split])
         # TFDS saves the metadata when the last record is written, so the lists in it may still be empty here.
-        records.metadata_of(self)["left_out"] = left_out
-        return {
-            split: records.shards(
-                encode_clips(paths, split=split, size=size, left_out=left_out),
-                len(paths),
-                records.new_index(self, split),
-            )
-            for split, paths in splits.items()
-        }
+        metadata = records.metadata_of(self)
+        metadata.update(left_out=plan.left_out, warnings=plan.warnings)
+        if not isinstance(source, ReadyCrops):
+            metadata["recipe"] = dataclasses.asdict(options.recipe)
+        return {split: self._shards(split, jobs[split], plan.left_out) for split in jobs}
+
+    def _as_dataset(self, split: Any, **options: Any) -> Any:
+        if self.info.file_format is tfds.core.FileFormat.ARRAY_RECORD:
+            return tf_dataset(self, split, **options)
+        return super()._as_dataset(split, **options)
+
+    def _example_writer(self) -> records.RepeatableWriter:
+        return records.RepeatableWriter(super()._example_writer().file_format)
+
+    def _perform(self, jobs: Sequence[work.Job]) -> None:
+        left = work.unfinished(jobs)
+        if self._options.beam is not None:
+            run_on_beam(left, self._options.beam)
+            if missing := len(work.unfinished(jobs)):
+                raise FileNotFoundError(f"{missing} clips did not arrive in {self._work}: do all workers share it?")
+        else:
+            work.run_locally(left, workers=self._options.workers or os.cpu_count() or 1, total=len(jobs))
+
+    def _shards(self, split: str, jobs: Sequence[work.Job], left_out: list[LeftOut]) -> list[records.Shard]:
+        made = []
+        for task, target in jobs:
+            if os.path.exists(target + CLIP):
+                made.append((task, Path(target + CLIP)))
+            else:
+                reason = Path(target + LEFT_OUT).read_text(encoding="utf-8")
+                left_out.append(LeftOut(path=task.origin, reason=reason))
+        if not made:
+            raise InputError(f"the split {split} has no usable clip among {len(jobs)}: {left_out[-1]['reason']}")
+        clips = (clip for task, file in track(made, total=len(made), label=split) for clip in read_clip(task, file))
+        return records.shards(clips, len(made), records.new_index(self, split))
+
+
+def _check_collection(plan: Plan, collection: str) -> None:
+    identities = {task.identity for tasks in plan.tasks.values() for task in tasks}
+    if single_collection(identities) != collection:
+        known = COLLECTIONS[collection]
+        raise InputError(f"not all identities of the source are of {known}: give a configuration of the size alone")

@@ -1,0 +1,114 @@
+"""One clip of the dataset to be: what it is made from, and the function that makes it.
+
+`perform` is the unit of work of a build, wherever it runs: it depends on its arguments alone and leaves one file. The
+file is written under another name first, so that there is either nothing or the whole of it.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import struct
+import tempfile
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from data_pipelines.clips import Frame, open_clip
+from data_pipelines.errors import InputError
+from data_pipelines.images import centre_square, resize
+from data_pipelines.records import ClipFrames, encode_frame
+from data_pipelines.sources import MINIMUM_FRAMES
+from data_pipelines.voxceleb.cuts import Cut, cut_frames
+from data_pipelines.voxceleb.recipe import FRAME_RATE
+
+CLIP, LEFT_OUT, UNFINISHED = ".clip", ".left_out", ".part"
+_LENGTH = struct.Struct("<I")
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A clip to be made.
+
+    `origin` is how the report names it, `path` the clip or video that it comes from, `size` the side of its frames;
+    `cut` says which part of the video it is, None that it is the whole clip, cropped to its central square.
+    """
+
+    name: str
+    identity: str
+    split: str
+    origin: str
+    path: Path
+    size: int
+    cut: Cut | None = None
+
+    def key(self) -> str:
+        """A name for the finished work that changes with whatever changes the work, the file at `path` included."""
+        state = self.path.stat()
+        text = repr((dataclasses.astuple(self), state.st_size, state.st_mtime_ns))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def perform(job: tuple[Task, str]) -> None:
+    """Makes the clip of a task, or finds out why there is none, and leaves that in a file.
+
+    Args:
+        job: the task, and the path of the file without its suffix: `CLIP` is added for a clip, `LEFT_OUT` for the
+            reason why there is none.
+    """
+    task, target = job
+    folder = os.path.dirname(target)
+    handle, part = tempfile.mkstemp(dir=folder, suffix=UNFINISHED)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            try:
+                rate, frames = _open(task)
+                file.write(json.dumps({"rate": None if rate is None else str(rate)}).encode() + b"\n")
+                count = 0
+                for frame in frames:
+                    jpeg = encode_frame(resize(frame, task.size))
+                    file.write(_LENGTH.pack(len(jpeg)) + jpeg)
+                    count += 1
+                _check_length(task, count)
+                suffix = CLIP
+            except InputError as error:
+                file.seek(0)
+                file.truncate()
+                file.write(_without_path(str(error), task.path).encode())
+                suffix = LEFT_OUT
+        os.replace(part, target + suffix)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+        raise
+
+
+def read_clip(task: Task, file: Path) -> Iterator[ClipFrames]:
+    """The one clip that `perform` left in `file`; its frames are read as they are drawn, while the iterator waits."""
+    with file.open("rb") as stream:
+        header: dict[str, Any] = json.loads(stream.readline())
+        rate = None if header["rate"] is None else Fraction(header["rate"])
+        lengths = iter(lambda: stream.read(_LENGTH.size), b"")
+        frames = (stream.read(_LENGTH.unpack(length)[0]) for length in lengths)
+        yield ClipFrames(task.name, task.identity, rate, frames)
+
+
+def _open(task: Task) -> tuple[Fraction | None, Iterator[Frame]]:
+    """Frames a second, and the frames, cropped and not yet resized."""
+    if task.cut is not None:
+        return Fraction(FRAME_RATE), cut_frames(task.path, task.cut)
+    clip = open_clip(task.path)
+    return clip.rate, (centre_square(frame) for frame in clip.frames())
+
+
+def _check_length(task: Task, count: int) -> None:
+    least = MINIMUM_FRAMES if task.cut is None else task.cut.min_frames
+    if count < least:
+        ends = "" if task.cut is None or count == task.cut.stop - task.cut.first else " before the video ends"
+        raise InputError(f"the clip has {count} frame{'s' * (count != 1)}{ends}, at least {least} are needed")
+
+
+def _without_path(sentence: str, path: Path) -> str:
+    return sentence.replace(f"{path}{os.sep}", "").replace(f" {path}", "")

@@ -1,0 +1,169 @@
+"""`python -m data_pipelines.voxceleb.videos`: which of the videos are missing, and yt-dlp's attempts to fetch them.
+
+The videos are those that a metadata file or the tracks of the official release name, each looked for in a folder by its
+id, which is YouTube's. Without `--download` the missing ones are listed on stdout, one a line. With it `yt-dlp`, which
+must be on the PATH, is asked for each of them in turn. What fails stands in the report, a csv file of ids and reasons,
+and stops nothing: the build goes on without those clips, and says so. Started again, the command asks for what is still
+missing.
+"""
+
+import argparse
+import csv
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from data_pipelines.errors import InputError
+from data_pipelines.progress import track
+from data_pipelines.voxceleb.inputs import Input, Metadata, OfficialTracks, find_videos, wanted_videos
+
+DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+REPORT = "missing.csv"
+# Sound is of no use here; a whole mp4 where there is one saves a conversion.
+FORMAT = "bestvideo[ext=mp4]/bestvideo/best"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0 done, failed downloads included; 1 the work failed; 2 the options were wrong; 130 interrupted.
+
+    Args:
+        arguments: the words of the command line; by default those of the process.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        _run(_parser().parse_args(words))
+    except InputError as error:
+        return _complain(error, WRONG_INPUT, str(error), words)
+    except KeyboardInterrupt as error:
+        return _complain(error, INTERRUPTED, "interrupted", words)
+    except Exception as error:
+        return _complain(error, FAILED, f"the work failed: {type(error).__name__}: {error}", words)
+    return DONE
+
+
+def missing_videos(metadata: Path, folder: Path) -> list[str]:
+    """The ids of the videos that are named and not there, sorted.
+
+    Args:
+        metadata: a csv file, or a folder of tracks.
+        folder: of the videos; it need not exist.
+
+    Raises:
+        InputError: there is no such file or folder, or it names no videos.
+    """
+    if metadata.is_dir():
+        source: Input = OfficialTracks(metadata, folder)
+    elif metadata.is_file():
+        source = Metadata(metadata, folder)
+    else:
+        raise InputError(f"there is no {metadata}: --metadata wants a csv file or a folder of IDENTITY/VIDEO/TRACK.txt")
+    wanted = wanted_videos(source)
+    if not wanted:
+        raise InputError(f"{metadata} names no videos: give a csv file or a folder of IDENTITY/VIDEO/TRACK.txt")
+    present = find_videos(folder) if folder.is_dir() else {}
+    return [video for video in wanted if video not in present]
+
+
+def download(video: str, folder: Path, downloader: str, words: Sequence[str] = ()) -> str | None:
+    """None where the downloader has left the video in the folder, else why it has not.
+
+    Args:
+        video: an id of YouTube's.
+        folder: for the video, which must exist.
+        downloader: the path of yt-dlp.
+        words: further options for it.
+    """
+    if not re.fullmatch(r"[\w-]+", video, re.ASCII):
+        return "this is no id of a video"
+    command = [downloader, "--quiet", "--no-warnings", "--no-playlist", "--format", FORMAT, *words]
+    command += ["--output", str(folder / "%(id)s.%(ext)s"), f"https://www.youtube.com/watch?v={video}"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    if video in find_videos(folder):
+        return None
+    errors = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+    if errors:
+        return errors[-1]
+    return f"{Path(downloader).name} ended with status {done.returncode} and left no video"
+
+
+def _run(options: argparse.Namespace) -> None:
+    missing = missing_videos(options.metadata, options.videos)
+    report = options.report or options.videos / REPORT
+    if not options.download:
+        for video in missing:
+            print(video)
+        print(f"{len(missing)} videos are missing in {options.videos}", file=sys.stderr)
+        return
+    downloader = shutil.which("yt-dlp")
+    if downloader is None:
+        raise InputError("--download needs yt-dlp on the PATH: install it, or fetch the listed videos another way")
+    try:
+        options.videos.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"nothing can be written to {options.videos} ({error.strerror}): give other --videos"
+        ) from error
+    failures: list[tuple[str, str]] = []
+    try:
+        for video in track(missing, total=len(missing), label="videos", unit="video"):
+            reason = download(video, options.videos, downloader, options.downloader_options or ())
+            if reason is not None:
+                failures.append((video, reason))
+    finally:
+        _write(report, failures)
+    print(f"fetched {len(missing) - len(failures)} videos, {len(failures)} failed: see {report}")
+
+
+def _write(report: Path, failures: Iterable[tuple[str, str]]) -> None:
+    """Writes the report whole or not at all."""
+    report.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=report.parent, suffix=".part")
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(_lines(failures))
+    os.replace(part, report)
+
+
+def _lines(failures: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    yield "video_id", "reason"
+    yield from failures
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises InputError where the standard one prints its usage and exits."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see `{self.prog} --help`")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m data_pipelines.voxceleb.videos",
+        description="List the missing videos, or have yt-dlp fetch them.",
+    )
+    parser.add_argument("--metadata", type=Path, required=True, help="a csv file, or a folder of the official tracks")
+    parser.add_argument("--videos", type=Path, required=True, metavar="DIR", help="where the videos are, by their ids")
+    parser.add_argument("--download", action="store_true", help="ask yt-dlp for each missing video")
+    parser.add_argument("--report", type=Path, metavar="FILE", help=f"of what failed; by default {REPORT} in --videos")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument(
+        "--downloader_options", nargs=argparse.REMAINDER, help="all that follows is handed to yt-dlp, such as -r 1M"
+    )
+    return parser
+
+
+def _complain(error: BaseException, status: int, sentence: str, words: Sequence[str]) -> int:
+    if "--debug" in words:
+        traceback.print_exception(error)
+    print(f"videos: {sentence}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
