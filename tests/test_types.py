@@ -106,3 +106,47 @@ def test_every_type_knows_whether_it_is_a_batch():
     ]
     for single, several in singles:
         assert not single.batched and several.batched
+
+
+def covariances(seed: int) -> jax.Array:
+    factor = np.random.default_rng(seed).uniform(-0.5, 0.5, (4, 2, 2))
+    return jnp.asarray(factor @ factor.swapaxes(1, 2) + 0.1 * np.eye(2), jnp.float32)
+
+
+def test_the_covariance_stays_the_drivers_and_the_background_stands_still():
+    motion, initial, onto = (
+        some_keypoints(seed).replace(covariance=covariances(seed), background=jnp.eye(3)) for seed in range(3)
+    )
+    moved = motion.transfer(initial, onto)
+    np.testing.assert_array_equal(moved.covariance, motion.covariance)
+    assert moved.background is None
+
+
+def test_an_adapted_covariance_changes_as_the_drivers_does():
+    motion, initial, onto = (some_keypoints(seed).replace(covariance=covariances(seed)) for seed in range(3))
+    moved = motion.transfer(initial, onto, adapt_variance=True)
+    np.testing.assert_array_equal(moved.position, motion.transfer(initial, onto).position)
+    ours, first, target = (np.asarray(x.covariance, np.float64) for x in (motion, initial, onto))
+    change = ours @ np.linalg.inv(first) @ target
+    for found, matrix in zip(np.asarray(moved.covariance), change, strict=True):
+        values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+        expected = (vectors * np.where(values > 0, values, 1e-6)) @ vectors.T
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    still = motion.transfer(motion, onto, adapt_variance=True)
+    np.testing.assert_allclose(still.covariance, onto.covariance, rtol=1e-4, atol=1e-6)
+
+
+def test_without_a_covariance_there_is_none_to_adapt():
+    motion, initial, onto = (some_keypoints(seed) for seed in range(3))
+    assert motion.transfer(initial, onto, adapt_variance=True).covariance is None
+
+
+def test_stretched_keypoints_are_those_of_a_stretched_picture():
+    """z -> diag(2, 1/2) z moves positions and, by the chain rule, what they say of their neighbourhood."""
+    motion = some_keypoints(0, 3).replace(covariance=jnp.broadcast_to(covariances(0), (3, 4, 2, 2)))
+    factors = jnp.broadcast_to(jnp.array([2.0, 0.5]), (3, 1, 2))
+    stretched = motion.stretched(factors)
+    np.testing.assert_allclose(stretched.position, motion.position @ np.diag([2, 0.5]), rtol=1e-6)
+    np.testing.assert_allclose(stretched.jacobian, np.diag([2, 0.5]) @ np.asarray(motion.jacobian), rtol=1e-6)
+    assert stretched.covariance is None
+    assert motion.replace(jacobian=None).stretched(factors).jacobian is None

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from tests.interop.samples import FIXTURES, LAYOUTS, expected_tensors
+from tests.interop.samples import FIXTURES, LAYOUTS, expected_tensors, full_size
 from thf_jax.errors import InputError
 from thf_jax.interop.fomm import convert_fomm, discriminator_variables, fomm_variables
 from thf_jax.interop.fomm_yaml import authors_configuration, published_configuration
@@ -14,6 +14,7 @@ from thf_jax.interop.torch_reader import file_hash, read_checkpoint
 from thf_jax.models import published
 
 YAML = FIXTURES / "fomm.yaml"
+NETWORKS = ("kp_detector", "generator", "discriminator")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -92,28 +93,9 @@ def test_the_discriminator_can_be_taken_for_fine_tuning():
         discriminator_variables(checkpoint, configuration.discriminator, keypoints=3)
 
 
-def antialias_filter() -> np.ndarray:
-    """What the published networks blur with before they take every fourth pixel."""
-    distance = np.arange(13) - 6
-    line = np.exp(-(distance**2) / (2 * 1.5**2)).astype(np.float32)
-    return np.broadcast_to(np.outer(line, line) / line.sum() ** 2, (3, 1, 13, 13))
-
-
-def full_size(reference, prefix: str = "") -> dict[str, dict[str, np.ndarray]]:
-    """All the tensors of the published networks, of zeros that take no memory, and their two filters."""
-    names = json.loads((reference / "state_dicts" / "fomm.json").read_text())
-    return {
-        network: {
-            name: antialias_filter() if name.endswith("down.weight") else np.broadcast_to(np.float32(0), shape)
-            for name, shape in names[prefix + network].items()
-        }
-        for network in ("kp_detector", "generator", "discriminator")
-    }
-
-
 @pytest.mark.parametrize("prefix", ["", "adv_"])
 def test_the_published_networks_convert_with_nothing_left_over(reference, prefix):
-    networks = full_size(reference, prefix)
+    networks = full_size(reference, "fomm", NETWORKS, prefix)
     variables = fomm_variables(networks, published("fomm"))
     count = {part: sum(x.size for x in jax.tree.leaves(tree)) for part, tree in variables["params"].items()}
     assert round(count["detector"] / 1e6, 4) == 14.2154
@@ -127,10 +109,10 @@ def test_the_published_networks_convert_with_nothing_left_over(reference, prefix
 
 
 def test_a_published_network_with_a_wrong_name_or_width_is_refused(reference):
-    networks = full_size(reference)
+    networks = full_size(reference, "fomm", NETWORKS)
     networks["generator"]["finall.weight"] = networks["generator"].pop("final.weight")
     with pytest.raises(InputError, match=r"lacks generator\.final\.weight 3x64x7x7; it has generator\.finall\.weight"):
         fomm_variables(networks, published("fomm"))
     settings = {**published("fomm"), "detector": {"width": 16}}
     with pytest.raises(InputError, match=r"kp_detector\.kp\.weight is 10x35x7x7, not 10x19x7x7, .* and \d+ more"):
-        fomm_variables(full_size(reference), settings)
+        fomm_variables(full_size(reference, "fomm", NETWORKS), settings)

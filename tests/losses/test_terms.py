@@ -97,6 +97,22 @@ def test_equivariance_trains_both_sides():
         assert np.abs(leaf).max() > 1e-3
 
 
+@jax.jit
+def swapped(driving: Keypoints, transformed: Keypoints) -> jax.Array:
+    return terms.equivariance_jacobian(driving, DEFORMATION, transformed, axis_swap=True)
+
+
+def test_with_an_axis_swap_the_sign_of_a_jacobian_counts_for_nothing():
+    signs = jnp.asarray(np.random.default_rng(6).choice([-1.0, 1.0], (2, 2, 3, 1, 1)), jnp.float32)
+    flipped = [x.replace(jacobian=x.jacobian * sign) for x, sign in zip((DRIVING, TRANSFORMED), signs, strict=True)]
+    outer = np.asarray(AFFINE, np.float64)[:, None, :, :2]
+    change = np.linalg.inv(np.asarray(DRIVING.jacobian, np.float64)) @ outer @ np.asarray(TRANSFORMED.jacobian)
+    expected = np.abs(change * np.sign(change[..., :1, :1]) - np.eye(2)).mean()
+    assert swapped(DRIVING, TRANSFORMED) == pytest.approx(expected, rel=1e-4)
+    assert swapped(*flipped) == pytest.approx(expected, rel=1e-4)
+    assert abs(equivariance(*flipped)[1] - equivariance(DRIVING, TRANSFORMED)[1]) > 0.1
+
+
 @pytest.mark.parametrize("without", ["driving", "transformed", "both"])
 def test_without_jacobians_their_term_is_0(without):
     driving = DRIVING if without == "transformed" else DRIVING.replace(jacobian=None)
@@ -137,9 +153,18 @@ def test_feature_matching_sums_over_blocks():
     assert all(np.abs(x).min() > 0 for x in to_fake)
 
 
+def test_feature_matching_weighs_each_block():
+    real, fake = ([numbers(2, 4, 4, 2, seed=seed), numbers(2, 2, 2, 5, seed=seed + 1)] for seed in (9, 11))
+    first, second = (np.abs(np.asarray(x) - np.asarray(y)).mean() for x, y in zip(real, fake, strict=True))
+    weighed = terms.feature_matching(real, fake, weights=(1.0, 0.1))
+    assert weighed == pytest.approx(first + 0.1 * second, rel=1e-5)
+
+
 def test_lists_of_other_lengths_are_a_mistake():
     with pytest.raises(ValueError, match="zip"):
         terms.feature_matching([PREDICTION], [PREDICTION, TARGET])
+    with pytest.raises(ValueError, match="zip"):
+        terms.feature_matching([PREDICTION], [TARGET], weights=(1.0, 1.0))
 
 
 @pytest.mark.parametrize(

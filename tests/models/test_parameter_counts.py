@@ -1,82 +1,88 @@
 """How many parameters every configuration has, at full size and without computing anything."""
 
 import functools
-import itertools
+import importlib
 import json
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import pytest
 
-from configs.fomm import ablations, get_config, variants
+from tests.models.counting import by_hand
 from thf_jax.models import build, published
 
-PUBLISHED = {"detector": 14_215_368, "dense_motion and generator": 45_575_391}
+CONFIGS = {system: importlib.import_module(f"configs.{system}") for system in ("fomm", "monkey_net", "mraa")}
+NAMES = [(system, name) for system, module in CONFIGS.items() for name in ("", *module.variants(), *module.ablations())]
 
-
-def convolution(size: int, inputs: int, outputs: int) -> int:
-    return size**2 * inputs * outputs + outputs
-
-
-def hourglass(width: int, depth: int, most: int, channels: int) -> int:
-    """Convolution and batch norm (two numbers a channel) of every block."""
-    sizes = [min(most, width * 2**i) for i in range(depth + 1)]
-    down = [(channels if i == 0 else sizes[i], sizes[i + 1]) for i in range(depth)]
-    up = [(sizes[i + 1] * (1 if i == depth - 1 else 2), width if i == 0 else sizes[i]) for i in range(depth)]
-    return sum(convolution(3, inputs, outputs) + 2 * outputs for inputs, outputs in down + up)
-
-
-def by_hand(model: Any) -> dict[str, int]:
-    """The published architecture, counted."""
-    detector, motion, generator = model["detector"], model["dense_motion"], model["generator"]
-    jacobians = {None: 0, "each": 4 * detector["count"], "shared": 4}[detector["jacobians"]]
-    features, motions = detector["width"] + 3, detector["count"] + 1
-    count = {"detector": hourglass(detector["width"], detector["depth"], detector["most"], 3)}
-    count["detector"] += convolution(7, features, detector["count"])
-    count["detector"] += convolution(7, features, jacobians) if jacobians else 0
-    features = motion["width"] + 4 * motions
-    count["dense_motion"] = hourglass(motion["width"], motion["depth"], motion["most"], 4 * motions)
-    count["dense_motion"] += convolution(7, features, motions) + motion["visibility"] * convolution(7, features, 1)
-    sizes = [min(generator["most"], generator["width"] * 2**i) for i in range(generator["down_blocks"] + 1)]
-    steps = list(itertools.pairwise(sizes))
-    blocks = sum(convolution(3, a, b) + 2 * b + convolution(3, b, a) + 2 * a for a, b in steps)
-    residual = generator["residual_blocks"] * 2 * (convolution(3, sizes[-1], sizes[-1]) + 2 * sizes[-1])
-    ends = convolution(7, 3, sizes[0]) + 2 * sizes[0] + convolution(7, sizes[0], 3)
-    return {**count, "generator": blocks + residual + ends}
+# Of the originals, by the names of their networks, and our parts that make up each.
+PUBLISHED = {
+    "fomm": {
+        "kp_detector": (14_215_368, ["detector"]),
+        "generator": (45_575_391, ["dense_motion", "generator"]),
+    },
+    "monkey_net": {
+        "kp_detector": (14_132_728, ["detector"]),
+        "generator": (80_629_691, ["dense_motion", "generator"]),
+    },
+    "mraa": {
+        "region_predictor": (14_146_728, ["detector"]),
+        "bg_predictor": (6_282_438, ["background"]),
+        "generator": (45_575_391, ["dense_motion", "generator"]),
+        "avd_network": (2_290_620, ["avd"]),
+    },
+}
 
 
 @functools.cache
-def counted(settings: str, size: int) -> dict[str, int]:
+def counted(system: str, settings: str, size: int) -> dict[str, int]:
     """The parameters of each part; settings as JSON."""
-    module, image = build("fomm", json.loads(settings)), jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+    module, image = build(system, json.loads(settings)), jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
     variables = jax.eval_shape(lambda x: module.init(jax.random.key(0), x, x), image)
     return {part: sum(x.size for x in jax.tree.leaves(tree)) for part, tree in variables["params"].items()}
 
 
-def test_the_published_counts():
-    found = counted(json.dumps(published("fomm")), 256)
-    assert found["detector"] == PUBLISHED["detector"]
-    assert found["dense_motion"] + found["generator"] == PUBLISHED["dense_motion and generator"]
+@pytest.mark.parametrize("system", CONFIGS)
+def test_the_published_counts(system):
+    found = counted(system, json.dumps(published(system)), 256)
+    for count, parts in PUBLISHED[system].values():
+        assert sum(found.pop(part) for part in parts) == count
+    assert not found
 
 
-def test_the_published_counts_are_those_of_the_original(reference):
-    params = json.loads((reference / "state_dicts" / "fomm_layers.json").read_text())["params"]
-    assert params["kp_detector"] == PUBLISHED["detector"]
-    assert params["generator"] == PUBLISHED["dense_motion and generator"]
+@pytest.mark.parametrize("system", CONFIGS)
+def test_the_published_counts_are_those_of_the_original(reference, system):
+    params = json.loads((reference / "state_dicts" / f"{system}_layers.json").read_text())["params"]
+    for network, (count, _) in PUBLISHED[system].items():
+        assert params[network] == count
 
 
-@pytest.mark.parametrize("name", ["", *variants(), *ablations()])
-def test_every_configuration_builds_with_the_parameters_that_it_should_have(name):
-    config = get_config(name)
-    expected = by_hand(config.model)
-    assert counted(json.dumps(config.model.to_dict()), config.size) == expected
-    if not name:
-        assert expected["detector"] == PUBLISHED["detector"]
-        assert expected["dense_motion"] + expected["generator"] == PUBLISHED["dense_motion and generator"]
+@pytest.mark.parametrize(("system", "name"), NAMES)
+def test_every_configuration_builds_with_the_parameters_that_it_should_have(system, name):
+    config = CONFIGS[system].get_config(name)
+    assert counted(system, json.dumps(config.model.to_dict()), config.size) == by_hand(system, config.model)
 
 
-def test_a_shared_jacobian_map_has_four_channels():
-    settings = published("fomm")
-    settings["detector"] |= {"jacobians": "shared", "width": 4, "depth": 2}
-    assert counted(json.dumps(settings), 256)["detector"] == by_hand(settings)["detector"]
+def test_monkey_net_at_other_sizes_counts_as_the_original(reference):
+    params = json.loads((reference / "state_dicts" / "monkey_net_layers.json").read_text())["params"]
+    for variant, prefix in {"full": "vox_full", "size64": "taichi"}.items():
+        config = CONFIGS["monkey_net"].get_config(variant)
+        found = counted("monkey_net", json.dumps(config.model.to_dict()), config.size)
+        assert found["detector"] == params[f"{prefix}_kp_detector"]
+        assert found["dense_motion"] + found["generator"] == params[f"{prefix}_generator"]
+
+
+@pytest.mark.parametrize(
+    ("system", "part", "change"),
+    [
+        ("fomm", "detector", {"jacobians": "shared"}),
+        ("mraa", "background", {"kind": "shift"}),
+        ("mraa", "background", {"kind": "perspective"}),
+        ("mraa", "avd", {"identity": 16}),
+    ],
+)
+def test_a_changed_part_has_the_parameters_that_it_should_have(system, part, change):
+    settings = published(system)
+    for name in ("detector", "dense_motion", "generator", *(["background"] if system == "mraa" else [])):
+        settings[name] |= {"width": 4}
+    settings[part] |= change
+    assert counted(system, json.dumps(settings), 256) == by_hand(system, settings)

@@ -7,7 +7,10 @@ import pytest
 
 from tests.nn.samples import numbers, positive
 from thf_jax.nn.blocks import (
+    Dense,
     DownBlock,
+    GroupBlock,
+    GroupConv,
     ResidualBlock,
     SameBlock,
     UpBlock,
@@ -79,3 +82,68 @@ def test_widths_double_up_to_the_most():
     assert widths(32, 1024, 5) == [64, 128, 256, 512, 1024]
     assert widths(64, 1024, 5) == [128, 256, 512, 1024, 1024]
     assert widths(64, 512, 0) == []
+
+
+def test_a_group_sees_no_other_groups_channels():
+    x, module = numbers(2, 4, 3, 6), GroupConv(groups=3)
+    variables = positive(module, x)
+    kernel, bias = (np.asarray(variables["params"][name], np.float64) for name in ("kernel", "bias"))
+    # Torch's layout: each output channel has its own row of the inputs of its group.
+    assert kernel.shape == (1, 1, 2, 6)
+    expected = np.zeros(x.shape)
+    for channel in range(6):
+        for i in range(2):
+            expected[..., channel] += np.asarray(x)[..., channel // 2 * 2 + i] * kernel[0, 0, i, channel]
+    np.testing.assert_allclose(module.apply(variables, x), expected + bias, rtol=1e-5, atol=1e-5)
+    lax = jax.lax.conv_general_dilated(
+        x,
+        variables["params"]["kernel"],
+        (1, 1),
+        "VALID",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=3,
+    )
+    np.testing.assert_allclose(module.apply(variables, x), lax + variables["params"]["bias"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_a_group_block_is_convolution_norm_and_relu(train):
+    x, block = numbers(2, 4, 3, 6), GroupBlock(groups=3)
+    variables = positive(block, x, train=False)
+    y, _ = jax.jit(lambda v, x: block.apply(v, x, train=train, mutable="batch_stats"))(variables, x)
+    inner = GroupConv(groups=3).apply({"params": variables["params"]["conv"]}, x)
+    np.testing.assert_allclose(y, norm_relu(variables, "norm", inner, train), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("module", "x", "options"),
+    [
+        (SameBlock(4), X, {"train": True}),
+        (GroupBlock(3), X, {"train": True}),
+        (Dense(4, bias_cancels=True), numbers(5, 3), {}),
+    ],
+    ids=["same", "group", "dense"],
+)
+def test_a_bias_that_a_norm_takes_away_again_has_a_gradient_of_exactly_0(module, x, options):
+    """Float arithmetic would give noise, which Adam divides by its own size."""
+    variables = positive(module, x, **({"train": False} if options else {}))
+
+    def loss(params):
+        y = module.apply({**variables, "params": params}, x, mutable=list(variables), **options)[0]
+        return jnp.sin(y).sum()
+
+    gradient = jax.jit(jax.grad(loss))(variables["params"])
+    layer = gradient.get("conv", gradient)
+    assert not np.asarray(layer["bias"]).any()
+    assert np.asarray(layer["kernel"]).any()
+
+
+def test_a_dense_layer_is_a_matrix_product_and_starts_as_pytorchs():
+    x, layer = numbers(2, 50), Dense(400)
+    variables = layer.init(jax.random.key(0), x)
+    kernel, bias = (np.asarray(variables["params"][name], np.float64) for name in ("kernel", "bias"))
+    np.testing.assert_allclose(layer.apply(variables, x), np.asarray(x) @ kernel + bias, rtol=1e-4, atol=1e-5)
+    # Uniform within 1 / sqrt(inputs): its largest value, and its standard deviation.
+    for values in (kernel, bias):
+        assert np.abs(values).max() == pytest.approx(50**-0.5, rel=0.02)
+        assert values.std() == pytest.approx((3 * 50) ** -0.5, rel=0.1)

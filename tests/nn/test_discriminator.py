@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.nn.samples import numbers, picture, positive, shapes
-from thf_jax.nn.blocks import convolve
+from thf_jax.nn.blocks import average_pool, convolve
 from thf_jax.nn.discriminator import PatchDiscriminator
 from thf_jax.nn.spectral import SpectralConv
 
@@ -148,3 +148,29 @@ def test_the_score_depends_on_the_pose():
     variables = positive(SMALL, PICTURES, HEATMAPS, train=False)
     moved = judge(variables, PICTURES, jnp.roll(HEATMAPS, 3, axis=2))[0]
     assert np.abs(judge(variables, PICTURES, HEATMAPS)[0] - moved).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("module", "sizes", "channels"),
+    [
+        # At 256 pixels, as the published networks' tables list them: FOMM's and Monkey-Net's.
+        (PatchDiscriminator(), [126, 61, 29, 26], [64, 128, 256, 512]),
+        (PatchDiscriminator(most=256, pool_last=True), [126, 61, 29, 13], [64, 128, 256, 256]),
+    ],
+    ids=["FOMM", "Monkey-Net"],
+)
+def test_the_last_block_is_pooled_where_it_shall_be(module, sizes, channels):
+    (score, features), _ = shapes(module, picture(1, 256, 256, 3), picture(1, 256, 256, 10), train=False)
+    assert [x.shape for x in features] == [(1, n, n, c) for n, c in zip(sizes, channels, strict=True)]
+    assert score.shape == (1, sizes[-1], sizes[-1], 1)
+
+
+def test_pooling_the_last_block_is_a_mean_and_nothing_more():
+    plain, pooled = PatchDiscriminator(2, 2, 4), PatchDiscriminator(2, 2, 4, pool_last=True)
+    variables = positive(plain, numbers(1, 16, 16, 3), train=False)
+    x = numbers(1, 16, 16, 3, seed=5)
+    run = [jax.jit(lambda v, x, m=module: m.apply(v, x, train=False)) for module in (plain, pooled)]
+    (_, unpooled), (score, features) = (one(variables, x) for one in run)
+    np.testing.assert_allclose(features[1], average_pool(unpooled[1]), atol=1e-5)
+    kernel, bias = (variables["params"]["score"][name] for name in ("kernel", "bias"))
+    np.testing.assert_allclose(score, features[1] @ kernel[0, 0] + bias, rtol=1e-5, atol=1e-5)

@@ -7,7 +7,7 @@ from flax.traverse_util import flatten_dict
 
 from tests.nn.samples import numbers, picture, positive, shapes
 from thf_jax.errors import InputError
-from thf_jax.nn.hourglass import Hourglass
+from thf_jax.nn.hourglass import Decoder, Encoder, Hourglass
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,33 @@ def test_the_decoder_sees_what_came_up_first_and_then_the_skip(variables):
     assert changes_with_the_bottleneck(only_below)
     assert not changes_with_the_bottleneck(only_skip)
     assert np.abs(run(only_skip, X) - run(only_skip, 2 * X))[..., :2].max() > 1e-3
+
+
+def test_an_encoder_gives_the_map_itself_and_then_every_halving():
+    features, _ = shapes(Encoder(2, 3, 8), picture(1, 16, 8, 3), train=False)
+    assert [x.shape for x in features] == [(1, 16, 8, 3), (1, 8, 4, 4), (1, 4, 2, 8), (1, 2, 1, 8)]
+
+
+def test_a_decoder_takes_maps_with_more_channels_than_an_encoder_gives():
+    """Monkey-Net's keypoint heat-maps stand beside every one of them."""
+    maps = [picture(1, 8, 8, 3 + 5), picture(1, 4, 4, 4 + 5), picture(1, 2, 2, 8 + 5)]
+    output, variables = shapes(Decoder(2, 2, 8), maps, train=False)
+    assert output.shape == (1, 8, 8, 2 + 3 + 5)
+    inputs = {name: block["conv"]["kernel"].shape[2:] for name, block in variables["params"].items()}
+    assert inputs == {"up0": (8 + 5, 4), "up1": (4 + 4 + 5, 2)}
+
+
+def test_an_hourglass_is_an_encoder_and_a_decoder_under_one_name(variables):
+    """The names of its variables, which files hold, are those of both side by side."""
+    encoder, decoder = Encoder(2, 2, 8), Decoder(2, 2, 8)
+    features, of_encoder = shapes(encoder, X, train=False)
+    _, of_decoder = shapes(decoder, features, train=False)
+    together = {kind: of_encoder[kind] | of_decoder[kind] for kind in ("params", "batch_stats")}
+    assert jax.tree.map(np.shape, together) == jax.tree.map(np.shape, variables)
+    assert set(variables["params"]) == {"down0", "down1", "up0", "up1"}
+
+    @jax.jit
+    def in_turn(variables, x):
+        return decoder.apply(variables, encoder.apply(variables, x, train=False), train=False)
+
+    np.testing.assert_allclose(in_turn(variables, X), run(variables, X), rtol=1e-5, atol=1e-5)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.ops.checks import all_ways, check_derivatives, close, numbers
 from thf_jax.errors import InputError
-from thf_jax.ops.filtering import antialias_kernel, area_resize, downsample, pyramid
+from thf_jax.ops.filtering import antialias_kernel, area_resize, downsample, pyramid, shrink
 
 SIZES = {0.5: 5, 1 / 3: 9, 0.25: 13, 0.125: 29}
 
@@ -117,3 +117,10 @@ def test_shrinking_keeps_the_mean_and_the_range(image, target):
 
 def test_derivatives():
     check_derivatives(lambda x: [*pyramid(x, (1.0, 0.5)), area_resize(x, (2, 7))], numbers(5, 4, 2))
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5, 0.25])
+def test_shrinking_blurs_only_if_it_shall(scale):
+    image, step = numbers(8, 12, 3), round(1 / scale)
+    np.testing.assert_array_equal(shrink(image, scale, antialias=False), image[::step, ::step])
+    np.testing.assert_array_equal(shrink(image, scale), downsample(image, scale))

@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ops.checks import all_ways, check_derivatives, close, numbers
-from thf_jax.ops.keypoints import expected_position, expected_values, gaussian_heatmaps, heatmaps_from_logits
+from thf_jax.ops.keypoints import (
+    expected_position,
+    expected_values,
+    gaussian_heatmaps,
+    heatmap_covariance,
+    heatmaps_from_logits,
+)
 
 SHAPES = [(4, 5), (3, 4, 5)]
 every_shape = pytest.mark.parametrize("shape", SHAPES)
@@ -106,3 +112,61 @@ def test_the_soft_argmax_moves_as_far_as_the_map(down, right, seed):
     logits[2:5, 3:6] = 10 + np.random.default_rng(seed).uniform(-0.1, 0.1, (3, 3, 1))
     moved = soft_argmax(jnp.asarray(np.roll(logits, (down, right), (0, 1)))) - soft_argmax(jnp.asarray(logits))
     np.testing.assert_allclose(moved, [2 * right / 8, 2 * down / 6], atol=1e-5)
+
+
+def test_a_floor_is_added_after_the_softmax():
+    logits = numbers(*SHAPES[0], 3, seed=6)
+    raised = heatmaps_from_logits(logits, temperature=0.3, floor=1e-2)
+    close(raised, distributions(SHAPES[0]) + 1e-2, 1e-5)
+    np.testing.assert_allclose(raised.sum((0, 1)), 1 + 20 * 1e-2, rtol=1e-6)
+
+
+def test_the_covariance_of_a_heatmap_is_the_mean_square_about_its_position():
+    shape, heatmaps = SHAPES[0], distributions(SHAPES[0])
+    position = np.asarray(expected_position(jnp.asarray(heatmaps)), np.float64)
+    expected = np.zeros((3, 2, 2))
+    for place in np.ndindex(*shape):
+        offset = coordinates(place, shape) - position
+        expected += heatmaps[place][:, None, None] * offset[:, :, None] * offset[:, None, :]
+    actual = all_ways(heatmap_covariance, jnp.asarray(heatmaps), jnp.asarray(position, jnp.float32))
+    close(actual, expected.astype(np.float32), 1e-5)
+    # The same from NumPy, which takes its own mean.
+    grid = np.array([coordinates(place, shape) for place in np.ndindex(*shape)])
+    for k in range(3):
+        weights = heatmaps[..., k].reshape(-1)
+        np.testing.assert_allclose(actual[k], np.cov(grid.T, aweights=weights, bias=True), rtol=1e-4)
+
+
+def test_a_single_pixel_has_no_spread():
+    heatmap = jnp.zeros((5, 5, 1)).at[1, 3].set(1)
+    np.testing.assert_array_equal(heatmap_covariance(heatmap, jnp.array([[0.5, -0.5]])), np.zeros((1, 2, 2)))
+
+
+def test_gaussian_heatmaps_have_the_shape_of_their_covariance():
+    shape, position = SHAPES[0], numbers(3, 2, seed=8)
+    factor = numbers(3, 2, 2, seed=9)
+    covariance = factor @ factor.mT + 0.1 * jnp.eye(2)
+    inverses = np.linalg.inv(np.asarray(covariance, np.float64))
+    expected = np.zeros((*shape, 3))
+    for place in np.ndindex(*shape):
+        for k in range(3):
+            offset = coordinates(place, shape) - np.asarray(position)[k]
+            expected[place][k] = np.exp(-offset @ inverses[k] @ offset / 2)
+    actual = all_ways(
+        lambda at, spread: gaussian_heatmaps(at, shape, variance=7.0, covariance=spread), position, covariance
+    )
+    close(actual, expected.astype(np.float32), 1e-5)
+
+
+def test_an_isotropic_covariance_is_a_variance():
+    position, isotropic = numbers(3, 2, seed=8), jnp.broadcast_to(0.2 * jnp.eye(2), (3, 2, 2))
+    expected = gaussian_heatmaps(position, (4, 5), variance=0.2)
+    close(gaussian_heatmaps(position, (4, 5), variance=7.0, covariance=isotropic), expected, 1e-6)
+
+
+def test_derivatives_of_covariances():
+    heatmaps, position = jnp.asarray(distributions(SHAPES[0])), numbers(3, 2)
+    check_derivatives(heatmap_covariance, heatmaps, position)
+    factor = numbers(3, 2, 2, seed=9)
+    covariance = factor @ factor.mT + 0.3 * jnp.eye(2)
+    check_derivatives(lambda at, x: gaussian_heatmaps(at, (3, 4), variance=1.0, covariance=x), position, covariance)

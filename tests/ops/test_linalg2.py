@@ -8,7 +8,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.ops.checks import all_ways, check_derivatives, close, numbers
-from thf_jax.ops.linalg2 import SMALLEST_DETERMINANT, determinant, inverse, product
+from thf_jax.ops.linalg2 import (
+    SMALLEST_DETERMINANT,
+    SMALLEST_EIGENVALUE,
+    determinant,
+    inverse,
+    nearest_covariance,
+    product,
+    smallest_singular_value,
+)
 
 invert = jax.jit(inverse)
 SINGULAR = {
@@ -76,3 +84,54 @@ def test_derivatives():
 def test_no_lapack_call():
     text = jax.jit(inverse).lower(jax.ShapeDtypeStruct((2, 2), jnp.float32)).as_text()
     assert "divide" in text and "custom_call" not in text
+
+
+def test_the_smallest_singular_value_is_numpys():
+    matrices = numbers(500, 2, 2)
+    expected = np.linalg.svd(np.asarray(matrices, np.float64))[1][:, 1]
+    np.testing.assert_allclose(all_ways(smallest_singular_value, matrices), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-2, 1e-4, 1e-6])
+def test_the_smallest_singular_value_of_covariances_keeps_its_digits(scale):
+    """The published form, a difference of nearly equal numbers, would lose those of small and of thin ones."""
+    turn = numbers(200, low=0, high=6)
+    rotation = np.stack([np.cos(turn), -np.sin(turn), np.sin(turn), np.cos(turn)], -1).reshape(-1, 2, 2)
+    matrices = scale * (rotation * np.array([1, 0.05])) @ rotation.swapaxes(1, 2)
+    found = smallest_singular_value(jnp.asarray(matrices, jnp.float32))
+    np.testing.assert_allclose(found, np.full(200, 0.05 * scale), rtol=1e-4)
+    np.testing.assert_allclose(smallest_singular_value(scale * jnp.eye(2)), scale, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", SINGULAR)
+def test_the_smallest_singular_value_is_never_below_the_bound_and_its_slopes_are_finite(name):
+    matrix = jnp.array(SINGULAR[name])
+    value, slopes = jax.value_and_grad(smallest_singular_value)(matrix)
+    assert value >= SMALLEST_EIGENVALUE * (1 - 1e-6)
+    assert np.isfinite(slopes).all()
+
+
+def positive_part(matrix: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    return (vectors * np.where(values > 0, values, 1e-6)) @ vectors.T
+
+
+def test_the_nearest_covariance_has_the_positive_eigenvalues_of_the_symmetric_part():
+    matrices = numbers(300, 2, 2)
+    expected = np.stack([positive_part(matrix) for matrix in np.asarray(matrices, np.float64)])
+    close(all_ways(nearest_covariance, matrices), expected.astype(np.float32), 2e-6)
+    kinds = np.linalg.eigvalsh(np.asarray(matrices + matrices.mT) / 2) > 0
+    assert {tuple(kind) for kind in kinds} == {(False, False), (False, True), (True, True)}
+
+
+def test_a_covariance_is_its_own_nearest():
+    factor = numbers(50, 2, 2)
+    covariance = product(factor, factor.mT) + 0.01 * jnp.eye(2)
+    close(nearest_covariance(covariance), covariance, 1e-6)
+    equal = 0.3 * jnp.eye(2)
+    close(nearest_covariance(equal), equal, 1e-6)
+
+
+def test_derivatives_of_singular_values_and_covariances():
+    check_derivatives(smallest_singular_value, numbers(3, 2, 2, seed=4) + 2 * jnp.eye(2))
+    check_derivatives(nearest_covariance, numbers(3, 2, 2, seed=4) + jnp.array([[2.0, 0.3], [0.3, 4.0]]))

@@ -4,11 +4,19 @@ import hypothesis.extra.numpy as arrays
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ops.checks import all_ways, check_derivatives, close, numbers
-from thf_jax.ops.motion import blend_flows, local_affine_flows, relative_jacobian
+from thf_jax.ops.motion import (
+    SMALLEST_DEPTH,
+    blend_flows,
+    local_affine_flows,
+    projective_flow,
+    relative_jacobian,
+    unswapped,
+)
 from thf_jax.ops.sampling import pixel_grid, sample
 
 SHAPE = (4, 5)
@@ -82,3 +90,68 @@ def test_derivatives():
     check_derivatives(flows, SOURCE, DRIVING, JACOBIANS)
     check_derivatives(relative_jacobian, JACOBIANS, JACOBIANS + jnp.eye(2))
     check_derivatives(blend_flows, numbers(3, 2, 2, 2), numbers(2, 2, 3))
+
+
+def test_a_matrix_is_unswapped_by_its_first_entry():
+    matrices = np.array([[[2, 1], [3, -4]], [[-2, 1], [3, 4]], [[0, -1], [1, 0]], [[-0.0, 1], [1, -1]]], np.float32)
+    expected = matrices * np.array([1, -1, 1, 1], np.float32)[:, None, None]
+    np.testing.assert_array_equal(all_ways(unswapped, jnp.asarray(matrices)), expected)
+
+
+def test_flips_of_either_frames_axes_change_no_unswapped_motion():
+    source, driving = numbers(5, 2, 2, seed=8) + 2 * jnp.eye(2), numbers(5, 2, 2, seed=9) + 2 * jnp.eye(2)
+    expected = unswapped(relative_jacobian(source, driving))
+    for flip in ((1, -1), (-1, 1), (-1, -1)):
+        flipped = unswapped(relative_jacobian(flip[0] * source, flip[1] * driving))
+        close(flipped, expected)
+
+
+def projected(matrix: np.ndarray) -> np.ndarray:
+    """Pixel by pixel."""
+    expected = np.zeros((*SHAPE, 2))
+    for row, column in np.ndindex(*SHAPE):
+        x, y, depth = matrix @ np.array([2 * column / 4 - 1, 2 * row / 3 - 1, 1])
+        expected[row, column] = x / depth, y / depth
+    return expected
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        np.eye(3),
+        np.array([[1, 0, 0.25], [0, 1, -0.5], [0, 0, 1]]),
+        np.array([[0.9, 0.2, 0.1], [-0.3, 1.2, 0.05], [0, 0, 1]]),
+        np.array([[0.9, 0.2, 0.1], [-0.3, 1.2, 0.05], [0.2, -0.3, 1]]),
+    ],
+    ids=["identity", "shift", "affine", "perspective"],
+)
+def test_the_background_is_projected(matrix):
+    flow = all_ways(lambda x: projective_flow(x, SHAPE), jnp.asarray(matrix, jnp.float32))
+    close(flow, projected(matrix).astype(np.float32), 1e-6)
+
+
+def test_a_shift_is_added_to_every_position():
+    matrix = jnp.eye(3).at[:2, 2].set(jnp.array([0.25, -0.5]))
+    close(projective_flow(matrix, SHAPE), pixel_grid(SHAPE) + jnp.array([0.25, -0.5]))
+
+
+def test_a_vanishing_depth_sends_no_pixel_to_infinity():
+    """The depth is x: 0 in the middle column, which counts as positive, and just below 0 with a small offset."""
+    for offset, sign in ((0.0, 1), (-1e-5, -1)):
+        matrix = jnp.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.0], [1.0, 0.0, offset]])
+        middle = projective_flow(matrix, SHAPE)[:, 2]
+        expected = np.stack([np.full(4, 0.5), np.linspace(-1, 1, 4)], -1) / (sign * SMALLEST_DEPTH)
+        np.testing.assert_allclose(middle, expected, rtol=1e-5)
+        slopes = jax.jacrev(lambda x: projective_flow(x, SHAPE))(matrix)
+        assert np.isfinite(slopes).all()
+
+
+def test_the_background_moves_alone():
+    matrix = jnp.asarray(numbers(3, 3, seed=7) / 4 + jnp.eye(3))
+    moved = local_affine_flows(SOURCE, DRIVING, JACOBIANS, SHAPE, background=matrix)
+    close(moved[0], projective_flow(matrix, SHAPE))
+    np.testing.assert_array_equal(moved[1:], flows(SOURCE, DRIVING, JACOBIANS)[1:])
+
+
+def test_derivatives_of_a_projection():
+    check_derivatives(lambda x: projective_flow(x, SHAPE), numbers(3, 3, seed=7) / 5 + jnp.eye(3))

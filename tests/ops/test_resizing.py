@@ -47,3 +47,15 @@ def test_a_constant_stays_constant(value, target):
 def test_resizing_stays_between_the_extremes(values):
     resized = resize_map(jnp.asarray(values), (7, 9))
     assert resized.min() >= values.min() - 1e-4 and resized.max() <= values.max() + 1e-4
+
+
+@pytest.mark.parametrize(
+    ("shape", "target"), [((3, 4), (6, 8)), ((3, 4), (7, 3)), ((6, 8), (3, 4)), ((2, 3, 4), (4, 3, 8))]
+)
+def test_the_nearest_pixel_is_that_of_the_rounded_down_index(shape, target):
+    values = numbers(*shape, 2)
+    expected = np.zeros((*target, 2), np.float32)
+    for place in np.ndindex(*target):
+        expected[place] = values[tuple(i * size // new for i, size, new in zip(place, shape, target, strict=True))]
+    actual = all_ways(lambda x: resize_map(x, target, method="nearest"), values)
+    np.testing.assert_array_equal(actual, expected)

@@ -238,9 +238,13 @@ class UpBlock(nn.Module):
 
 
 class GroupConv(nn.Module):
-    """A 1 x 1 convolution of `groups` equal groups of channels, none of which sees another; the width is kept."""
+    """A 1 x 1 convolution of `groups` equal groups of channels, none of which sees another; the width is kept.
+
+    `bias_cancels` as in `Conv`.
+    """
 
     groups: int
+    bias_cancels: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
@@ -248,6 +252,8 @@ class GroupConv(nn.Module):
         size = channels // self.groups
         kernel = self.param("kernel", torch_uniform, (1, 1, size, channels))
         bias = self.param("bias", torch_bias(size), (channels,))
+        if self.bias_cancels:
+            bias = jax.lax.stop_gradient(bias)
         grouped = x.reshape(*x.shape[:-1], self.groups, size)
         by_group = kernel.astype(x.dtype).reshape(size, self.groups, size)
         return jnp.einsum("bhwgi,igo->bhwgo", grouped, by_group).reshape(x.shape) + bias.astype(x.dtype)
@@ -260,7 +266,7 @@ class GroupBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w c"]:
-        x = GroupConv(self.groups, name="conv")(x)
+        x = GroupConv(self.groups, bias_cancels=train, name="conv")(x)
         return nn.relu(BatchNorm(name="norm")(x, train=train))
 
 

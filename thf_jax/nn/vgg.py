@@ -13,7 +13,7 @@ VGG19_STAGES = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512)
 VGG11_STAGES = ((64,), (128,), (256, 256), (512, 512), (512,))
 """The same of the network of 11 layers, up to its seventh convolution."""
 FACE_TAPS = (1, 2, 3, 4, 6)
-"""The convolutions whose ReLUs X2Face's identity loss looks at, counted from 0: the second to the fifth, the seventh."""
+"""Of which convolutions X2Face's identity losses see the ReLU, counted from 0: the second to fifth, and the seventh."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)

@@ -80,13 +80,17 @@ def smallest_singular_value(matrix: Float[Array, "*b 2 2"]) -> Float[Array, "*b"
     With S1 the sum of all squared entries, and S2 the root of the squared difference of the rows' sums of squares plus
     4 times the squared product of the rows.
     """
+    # Of the matrix brought to a largest entry of 1, since a small one's squared squares would vanish. The value grows
+    # with the matrix, so that its slope does not depend on the unit.
+    unit = jax.lax.stop_gradient(jnp.maximum(jnp.abs(matrix).max((-2, -1)), SMALLEST_EIGENVALUE))
+    matrix = matrix / unit[..., None, None]
     (a, b), (c, d) = jnp.moveaxis(matrix, (-2, -1), (0, 1))
     total = a**2 + b**2 + c**2 + d**2
     # Written with the determinant: the published form, a difference of nearly equal numbers, loses half of the digits.
     square = (a**2 + b**2 - c**2 - d**2) ** 2 + 4 * (a * c + b * d) ** 2
     larger = (total + jnp.sqrt(jnp.maximum(square, SMALLEST_DETERMINANT**2))) / 2
     smaller = jnp.square(determinant(matrix)) / jnp.maximum(larger, SMALLEST_EIGENVALUE)
-    return jnp.sqrt(jnp.maximum(smaller, SMALLEST_EIGENVALUE**2))
+    return jnp.maximum(unit * jnp.sqrt(jnp.maximum(smaller, SMALLEST_EIGENVALUE**2)), SMALLEST_EIGENVALUE)
 
 
 def nearest_covariance(matrix: Float[Array, "*b 2 2"], *, smallest: float = 1e-6) -> Float[Array, "*b 2 2"]:
