@@ -61,7 +61,7 @@ def finisher(animator: Animator, detail: Picture | None) -> Callable[[Rendering]
         return lambda rendering: rendering.image
     large = jnp.asarray(detail, jnp.float32) / 255
     parts = complete(animator.system, animator.settings).values()
-    align_corners = next(part["align_corners"] for part in parts if "align_corners" in part)
+    align_corners = next(part["align_corners"] for part in parts if part and "align_corners" in part)
     return lambda rendering: add_source_detail(rendering, large, align_corners=align_corners)
 
 

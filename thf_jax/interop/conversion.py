@@ -51,7 +51,7 @@ def convert_checkpoint(
         (settings, size), advice, settings_from = authors(yaml), "", f"`{Path(yaml).name}`"
     settings = complete(system, settings)
     for part in settings.values():
-        if "align_corners" in part:
+        if part and "align_corners" in part:
             part["align_corners"] = align_corners
     filled = variables(read_checkpoint(checkpoint), settings, size=size, title=str(checkpoint), advice=advice)
     card = converted_card(system, Path(checkpoint), settings_from=settings_from, align_corners=align_corners)
