@@ -8,14 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.inference.samples import X2FACE_SETTINGS, X2FACE_SIZE, drawn_animator, pictures, tiny_x2face
+from tests.inference.samples import X2FACE_SIZE, pictures, tiny_x2face
 from tests.ops import loops
 from thf_jax.errors import InputError
+from thf_jax.models.x2face import X2Face
 from thf_jax.nn.unet import UNet
 from thf_jax.ops.sampling import pixel_grid, sample
 from thf_jax.types import DrivingCode, EmbeddedFace
 
-SIZE, SETTINGS = X2FACE_SIZE, X2FACE_SETTINGS
+SIZE = X2FACE_SIZE
 WIDTHS = {"width": 4, "depth": 3, "most": 8}
 SOURCES = jnp.asarray(pictures(3, height=SIZE, width=SIZE) / np.float32(255))[None]
 DRIVING = jnp.asarray(pictures(1, height=SIZE, width=SIZE, seed=1) / np.float32(255))
@@ -25,8 +26,8 @@ GRID = np.asarray(pixel_grid((SIZE, SIZE)))
 class Whole:
     """A system, its variables and its verbs, compiled."""
 
-    def __init__(self, animator):
-        self.module, self.variables = animator.module, jax.tree.map(jnp.asarray, animator.variables)
+    def __init__(self, module, variables):
+        self.module, self.variables = module, jax.tree.map(jnp.asarray, variables)
         self.encode, self.motion, self.render = (
             jax.jit(lambda *x, verb=verb: self.module.apply(self.variables, *x, method=verb))
             for verb in ("encode", "motion", "render")
@@ -35,12 +36,14 @@ class Whole:
 
 @pytest.fixture(scope="module")
 def whole() -> Whole:
-    return Whole(tiny_x2face())
+    animator = tiny_x2face()
+    return Whole(animator.module, animator.variables)
 
 
 @pytest.fixture(scope="module")
-def plain() -> Whole:
-    return Whole(drawn_animator("x2face", SIZE, {**SETTINGS, "embedding": {"unwrap": False}}))
+def plain(whole) -> Whole:
+    driving = {collection: {"driving": tree["driving"]} for collection, tree in whole.variables.items()}
+    return Whole(X2Face(whole.module.driving), driving)
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
@@ -96,8 +99,8 @@ def test_what_is_negative_in_a_code_counts_as_zero(whole):
 
 
 def test_flows_stay_within_the_published_bounds():
-    large = tiny_x2face()
-    large = Whole(dataclasses.replace(large, variables=jax.tree.map(lambda x: 1e3 * np.abs(x), large.variables)))
+    animator = tiny_x2face()
+    large = Whole(animator.module, jax.tree.map(lambda x: 1e3 * np.abs(x), animator.variables))
     unwrap = large.encode(SOURCES).unwrap
     face = EmbeddedFace(SOURCES[:, 0], SOURCES[:, 0], None, None)
     grid = large.render(face, DrivingCode(jnp.full((1, 6), 1e3, jnp.float32))).warp.grid
@@ -106,7 +109,8 @@ def test_flows_stay_within_the_published_bounds():
 
 
 def test_without_embedding_the_sources_own_mean_is_sampled(plain):
-    assert set(plain.variables["params"]) == {"driving"}
+    names = jax.eval_shape(plain.module.init, jax.random.key(0), SOURCES, DRIVING)["params"]
+    assert set(names) == {"driving"}
     encoded = plain.encode(SOURCES)
     assert encoded.unwrap is None
     np.testing.assert_allclose(encoded.image, SOURCES.mean(1), atol=1e-6)

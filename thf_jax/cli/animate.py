@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thf_jax.errors import InputError
 
 if TYPE_CHECKING:
+    from thf_jax.inference.driving import Driving
     from thf_jax.inference.motion_files import MotionFile
+    from thf_jax.inference.tracks import Track
+    from thf_jax.models.animator import Animator
 
 
 _SPECIAL = ("mode", "adapt_variance")
@@ -25,6 +29,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "driving", metavar="DRIVING", help="mp4, mov, webm, gif, a folder of frames, a .motion file or a shipped motion"
     )
+    add_x2face_options(parser)
     parser.add_argument("-o", "--output", default="out.mp4", help="mp4, mov, webm, gif or a new folder (%(default)s)")
     parser.add_argument("--model", help="a shipped model's name or a model directory; by default the shipped one")
     add_motion_options(parser)
@@ -43,6 +48,35 @@ def add_parser(subparsers: Any) -> None:
     look.add_argument("--paste-back", action="store_true", help="put the animated square back into the whole portrait")
     look.add_argument("--compare", action="store_true", help="show portrait, driving and result side by side")
     parser.set_defaults(run=run)
+
+
+def add_x2face_options(parser: argparse.ArgumentParser) -> None:
+    """Add what X2Face alone can do."""
+    own = parser.add_argument_group(
+        "X2Face alone",
+        "DRIVING may also be a pose track (csv with the columns roll, pitch and yaw in degrees, a line a frame) or "
+        "sound (wav, mp3, m4a, flac, ogg), with --codes.",
+    )
+    own.add_argument(
+        "--source-also",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="another picture of the same person, and so on",
+    )
+    own.add_argument(
+        "--codes", action="append", default=[], metavar="FILE", help="a map that python -m experiments.fit_codes wrote"
+    )
+    own.add_argument("--rate", type=_rate, metavar="N", help="frames a second of such a DRIVING (25)")
+
+
+def _rate(text: str) -> Fraction:
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of frames a second, as 25 and 30000/1001 are"
+        ) from error
 
 
 def add_motion_options(parser: argparse.ArgumentParser) -> None:
@@ -83,24 +117,26 @@ def run(options: argparse.Namespace) -> None:
     from thf_jax.inference.assets import default_model
     from thf_jax.inference.best_frame import best_frame
     from thf_jax.inference.crop import look
-    from thf_jax.inference.driving import open_driving, read_source
+    from thf_jax.inference.driving import read_source
     from thf_jax.inference.film import composer, detail_of, driving_frames, results
     from thf_jax.inference.load import load
+    from thf_jax.inference.tracks import open_driver
     from thf_jax.inference.video import check_video_output, open_video
 
     _refuse_contradictions(options)
-    source = read_source(options.source)
-    driving = open_driving(options.driving)
-    target = check_video_output(options.output, driving.rate)
-    _refuse_overwriting(target, options.source, driving.path)
+    source, *more = map(read_source, [options.source, *options.source_also])
+    driver = open_driver(options.driving, options.codes, options.rate)
+    target = check_video_output(options.output, driver.rate)
+    _refuse_overwriting(target, options.source, *options.source_also, driver.path)
     keep_compiled_programs()
     model = options.model or default_model()
     animator = load(model)
-    if driving.motion is not None:
-        _check_fit(driving.motion, model, animator.system)
+    face, *others = (look(picture, animator.size, crop=options.crop) for picture in (source, *more))
+    faces = [face, *others] if _takes_several(animator.system, others) else face
+    driving = _bound(driver, model, animator, faces)
 
-    face = look(source, animator.size, crop=options.crop)
-    motion_options = {"relative": options.relative, "adapt_scale": options.adapt_scale, "smooth": options.smooth}
+    relative = options.relative and not driving.absolute
+    motion_options = {"relative": relative, "adapt_scale": options.adapt_scale, "smooth": options.smooth}
     motion_options |= {name: value for name in _SPECIAL if (value := getattr(options, name))}
     if options.best_frame:
         frames = driving_frames(driving, animator.size, crop=options.crop)
@@ -112,7 +148,7 @@ def run(options: argparse.Namespace) -> None:
     detail = detail_of(source, animator.size, crop=options.crop) if options.detail else None
     shown = face if detail is None else detail
     compose = composer(source, shown, crop=options.crop, paste_back=options.paste_back, compare=options.compare)
-    moving = results(animator, face, frames, detail=detail, **motion_options)
+    moving = results(animator, faces, frames, detail=detail, **motion_options)
     progress = Progress(moving, label="animating", total=driving.length)
     with open_video(target, driving.rate, sound_from=driving.sound) as write:
         for result, frame in progress:
@@ -124,6 +160,27 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
     for name, given in (("--adapt-scale", options.adapt_scale), ("--best-frame", options.best_frame)):
         if given and not options.relative:
             raise InputError(f"{name} shapes relative motion and means nothing with --absolute: leave one of them out")
+
+
+def _takes_several(system: str, others: list[Any]) -> bool:
+    """Whether there are further pictures, and the system takes them."""
+    from thf_jax.models import SEVERAL_SOURCES
+
+    if others and system not in SEVERAL_SOURCES:
+        systems = " and ".join(SEVERAL_SOURCES)
+        raise InputError(f"--source-also is for {systems}, and the model is of {system}: give one picture alone")
+    return bool(others)
+
+
+def _bound(driver: Driving | Track, model: str, animator: Animator, faces: Any) -> Driving:
+    """What drives this model with these pictures of the source."""
+    from thf_jax.inference.tracks import Track, drive
+
+    if isinstance(driver, Track):
+        return drive(driver, animator, faces)
+    if driver.motion is not None:
+        _check_fit(driver.motion, model, animator.system)
+    return driver
 
 
 def _refuse_overwriting(target: Path, *inputs: str | Path) -> None:

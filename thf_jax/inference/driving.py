@@ -35,11 +35,15 @@ class Driving:
     """Starts a new pass over pictures [h w 3] or over motions."""
     motion: MotionFile | None
     """None where the frames are pictures."""
+    absolute: bool = False
+    """Whether the motions are made for one source, to be taken as they are."""
+    voice: Path | None = None
+    """The sound that the motions follow; None where they follow none."""
 
     @property
     def sound(self) -> Path | None:
         """The file that may have sound to take along."""
-        return self.path if self.motion is None and self.path.is_file() else None
+        return self.path if self.motion is None and self.path.is_file() else self.voice
 
 
 def open_driving(name: str | os.PathLike[str]) -> Driving:

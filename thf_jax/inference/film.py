@@ -1,7 +1,7 @@
 """From a portrait and what drives it to the pictures of a video, one at a time."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -33,7 +33,7 @@ def driving_frames(driving: Driving, size: int, *, crop: bool = True) -> Iterato
 
 def results(
     animator: Animator,
-    face: Picture,
+    face: Picture | Sequence[Picture],
     frames: Iterable[Any],
     *,
     detail: UInt8[np.ndarray, "y x 3"] | None = None,
@@ -42,8 +42,8 @@ def results(
     """A pair a frame: the result, and the picture that drove it or None where a motion did.
 
     Args:
-        face: the portrait as the model sees it.
-        detail: the same region of the portrait, larger: the results have its size and its detail, see `detail`.
+        face: the portrait as the model sees it; or several, see `animate`.
+        detail: the same region of the (first) portrait, larger: the results have its size and its detail, see `detail`.
         options: as in `animate`.
     """
     driven, shown = itertools.tee(frames)
@@ -61,7 +61,7 @@ def finisher(animator: Animator, detail: Picture | None) -> Callable[[Rendering]
         return lambda rendering: rendering.image
     large = jnp.asarray(detail, jnp.float32) / 255
     parts = complete(animator.system, animator.settings).values()
-    align_corners = next(part["align_corners"] for part in parts if "align_corners" in part)
+    align_corners = next(part["align_corners"] for part in parts if part and "align_corners" in part)
     return lambda rendering: add_source_detail(rendering, large, align_corners=align_corners)
 
 

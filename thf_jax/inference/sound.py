@@ -1,4 +1,4 @@
-"""The sound of one clip carried into another."""
+"""The sound of a clip: carried into another one, or as numbers."""
 
 import contextlib
 import os
@@ -7,9 +7,15 @@ from fractions import Fraction
 from typing import cast
 
 import av
+import numpy as np
+from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
 from av.packet import Packet
+from jaxtyping import Float
+
+from thf_jax.errors import InputError
 
 
 class Sound:
@@ -84,3 +90,27 @@ def _encoded(source: InputContainer, stream: AudioStream, target: AudioStream, b
             frame.pts -= round(begin / frame.time_base)
         yield from target.encode(frame)
     yield from target.encode(None)
+
+
+def read_sound(path: str | os.PathLike[str], rate: int) -> Float[np.ndarray, " n"]:
+    """The first sound of a file in mono, `rate` numbers a second in [-1, 1], from the first picture on if it has any.
+
+    Raises:
+        InputError: there is no such file, no sound in it, or it is damaged.
+    """
+    pieces, missing = [], None
+    try:
+        with av.open(os.fspath(path)) as source:
+            if not source.streams.audio:
+                raise InputError(f"{os.fspath(path)} has no sound")
+            begin = _beginning(source)
+            resampler = AudioResampler(format="flt", layout="mono", rate=rate)
+            for frame in [*source.decode(source.streams.audio[0]), None]:
+                if missing is None and frame is not None:
+                    start = 0 if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
+                    missing = round((start - begin) * rate)
+                pieces += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
+    except FFmpegError as error:
+        raise InputError(f"{os.fspath(path)} cannot be read as sound ({error.strerror})") from error
+    sound = np.concatenate([np.zeros(max(missing or 0, 0), np.float32), *pieces])
+    return sound[max(-(missing or 0), 0) :]

@@ -20,7 +20,6 @@ class EmbeddingNetwork(nn.Module):
     Args:
         width, depth, most: of the U-net; the pictures have 2^depth pixels a side, or a multiple.
         code: channels of its narrowest map, which skips surround.
-        unwrap: off, the source itself is the embedded face, and of several sources their mean: there is no network.
         align_corners: how `ops.sampling.sample` reads the grid.
     """
 
@@ -28,20 +27,17 @@ class EmbeddingNetwork(nn.Module):
     depth: int = 8
     most: int = 512
     code: int = 512
-    unwrap: bool = True
     align_corners: bool = True
 
     @nn.compact
     def __call__(
         self, sources: Float[Array, "b n h w 3"], *, train: bool = False
-    ) -> tuple[Float[Array, "b h w 3"], Float[Array, "b h w 2"] | None]:
-        """The embedded face, and where in the first source each pixel of it comes from; None: from the same place.
+    ) -> tuple[Float[Array, "b h w 3"], Float[Array, "b h w 2"]]:
+        """The embedded face, and where in the first source each pixel of it comes from.
 
         A source s with the network's flow f and confidence c is laid out as e = s(z + tanh f(z)), and the embedded face
         is sum_i w_i e_i / sum_i w_i with w = exp(c) + 0.1, pixel by pixel.
         """
-        if not self.unwrap:
-            return sources.mean(axis=1), None
         b, n, h, w, _ = sources.shape
         images = sources.reshape(b * n, h, w, 3)
         network = UNet(3, self.code, True, self.width, self.depth, self.most, name="unet")
@@ -96,16 +92,19 @@ class DrivingNetwork(nn.Module):
 
 
 class X2Face(nn.Module):
-    """One or several sources to an embedded face, a frame to a code, and both to a picture by sampling alone."""
+    """One or several sources to an embedded face, a frame to a code, and both to a picture by sampling alone.
 
-    embedding: EmbeddingNetwork
+    Without an embedding network the source itself is the embedded face, and of several sources their mean.
+    """
+
     driving: DrivingNetwork
+    embedding: EmbeddingNetwork | None = None
 
     def encode(self, source: Float[Array, "b *n h w 3"], *, train: bool = False) -> EmbeddedFace:
         """The embedded face of a source [b h w 3], or of several sources of one person [b n h w 3]."""
         sources = source if source.ndim == 5 else source[:, None]
         first = sources[:, 0]
-        face, unwrap = self.embedding(sources, train=train)
+        face, unwrap = (sources.mean(axis=1), None) if self.embedding is None else self.embedding(sources, train=train)
         # In training the driving network's statistics are those of driving frames alone.
         return EmbeddedFace(face, first, unwrap, None if train else self.motion(first))
 

@@ -1,0 +1,30 @@
+"""How the heads of a dataset are turned, frame by frame, where the dataset knows it."""
+
+import numpy as np
+from jaxtyping import Float
+
+from data_pipelines.datasets import Dataset, RecordDataset
+from data_pipelines.errors import InputError
+from data_pipelines.moving_heads.clips import clip_labels
+from data_pipelines.moving_heads.on_the_fly import OnTheFly
+from data_pipelines.records import ClipEntry
+
+COLUMNS = ("yaw", "pitch", "roll")
+"""The first columns of a `pose`, in degrees."""
+
+
+def clip_pose(dataset: Dataset, clip: ClipEntry) -> Float[np.ndarray, "t 3"]:
+    """Yaw, pitch and roll of the head in each frame of a clip, in degrees: the first columns of the field `pose`.
+
+    Raises:
+        InputError: the dataset has no such labels.
+    """
+    if isinstance(dataset, OnTheFly):
+        # Drawn clips are of the default collection, and their names end with their numbers.
+        return clip_labels(0, int(clip.name.rsplit("_", 1)[1]), length=clip.length).pose[:, :3]
+    if not isinstance(dataset, RecordDataset) or "pose" not in dataset.records[clip.start]:
+        raise InputError(
+            f"the clip {clip.name} has no head pose: give moving_heads, or a built dataset whose records have a pose"
+        )
+    records = (dataset.records[number] for number in range(clip.start, clip.start + clip.length))
+    return np.stack([np.asarray(record["pose"])[:3] for record in records])

@@ -1,0 +1,153 @@
+"""Drivers without pictures: a head pose a frame, or sound. They drive X2Face by linear maps to its code.
+
+A pose track is a CSV file with a header that names at least the columns `roll`, `pitch` and `yaw`, in degrees and in
+the sense of what the maps were fitted on; every further line is a frame.
+"""
+
+import csv
+import dataclasses
+import os
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from thf_jax.errors import InputError
+from thf_jax.inference.audio_features import FEATURES, SAMPLING, audio_features
+from thf_jax.inference.driving import UNTIMED_RATE, Driving, open_driving
+from thf_jax.inference.motion_files import MotionFile
+from thf_jax.inference.sound import read_sound
+from thf_jax.interop.code_files import read_codes
+from thf_jax.models.animator import Animator
+from thf_jax.models.x2face_codes import AudioCodes, PoseCodes
+from thf_jax.types import DrivingCode
+
+POSE_SUFFIX = ".csv"
+SOUND_SUFFIXES = frozenset({".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus"})
+COLUMNS = ("roll", "pitch", "yaw")
+
+
+@dataclasses.dataclass(frozen=True)
+class Track:
+    """What drives, before it is known whom: a row a frame, and the maps that lead to codes."""
+
+    path: Path
+    rate: Fraction
+    rows: Float[np.ndarray, "t n"]
+    """Roll, pitch and yaw in radians, or features of the sound."""
+    pose: PoseCodes | None
+    audio: AudioCodes | None
+    """None: the rows are poses."""
+
+    def motions(self, rest: DrivingCode) -> DrivingCode:
+        """The code of every frame, for a source whose own code is `rest`.
+
+        The sound is compared with its quietest moment, at which the mouth is taken to be as in the source.
+        """
+        rows = jnp.asarray(self.rows, jnp.float32)
+        if self.audio is not None:
+            return self.audio.spoken(rest, rows, rows[self.rows.sum(axis=1).argmin()], pose=self.pose)
+        assert self.pose is not None  # open_track has seen to it
+        return self.pose.turned(rest, rows)
+
+
+def open_driver(
+    name: str | os.PathLike[str], codes: Sequence[str | os.PathLike[str]] = (), rate: Fraction | None = None
+) -> Driving | Track:
+    """What a command calls DRIVING: a clip, a motion file or a shipped motion, a pose track or sound.
+
+    Raises:
+        InputError: see `open_driving` and `open_track`; or `codes` or a `rate` for what is no track.
+    """
+    suffix = Path(name).suffix.lower()
+    if suffix == POSE_SUFFIX or suffix in SOUND_SUFFIXES:
+        return open_track(name, codes, rate=UNTIMED_RATE if rate is None else rate)
+    if codes or rate is not None:
+        raise InputError(f"--codes and --rate go with a pose track (.csv) or sound (.wav), and {name} is neither")
+    return open_driving(name)
+
+
+def open_track(
+    name: str | os.PathLike[str], codes: Sequence[str | os.PathLike[str]], *, rate: Fraction = UNTIMED_RATE
+) -> Track:
+    """The pose track or the sound in the file of that name.
+
+    Args:
+        codes: files of maps, as `experiments.fit_codes` writes them: one from head pose for a pose track; for sound
+            one from sound, and if wanted one from head pose, with which the head keeps still.
+        rate: frames a second.
+
+    Raises:
+        InputError: a file cannot be read or is of another kind, or a map is missing.
+    """
+    if rate <= 0:
+        raise InputError(f"a track has more than 0 frames a second, not {float(rate):g}")
+    maps = [read_codes(path) for path in codes]
+    pose = next((found for found in maps if isinstance(found, PoseCodes)), None)
+    audio = next((found for found in maps if isinstance(found, AudioCodes)), None)
+    path = Path(name)
+    if path.suffix.lower() == POSE_SUFFIX:
+        if pose is None:
+            raise InputError(f"{path} is a pose track: give the map from head pose to codes with --codes")
+        return Track(path, rate, _read_poses(path), pose, None)
+    if audio is None:
+        raise InputError(f"{path} is sound: give the map from sound to codes with --codes")
+    wanted = audio.code_from_feature.shape[1]
+    if wanted != FEATURES:
+        raise InputError(f"the map from sound takes {wanted} numbers a frame, and features of sound have {FEATURES}")
+    rows = audio_features(read_sound(path, SAMPLING), rate)
+    if not len(rows):
+        raise InputError(f"{path} is shorter than one frame")
+    return Track(path, rate, rows, pose, audio)
+
+
+def drive(track: Track, animator: Animator, source: Any) -> Driving:
+    """The track as motions of this model and source. They are absolute: what is relative to the source is in them.
+
+    Raises:
+        InputError: the model's system is another one than X2Face, or its codes have another length than the maps'.
+    """
+    if animator.system != "x2face":
+        raise InputError(f"head pose and sound drive x2face alone, and the model is of {animator.system}")
+    rest = animator.encode(source).motion
+    maps = [(found, np.shape(weights)) for found in (track.pose, track.audio) for weights in _to_code(found)]
+    for found, shape in maps:
+        if shape[0] != rest.code.shape[-1]:
+            raise InputError(
+                f"the {type(found).__name__} are of {shape[0]} numbers, and this model's codes have "
+                f"{rest.code.shape[-1]}: fit them with the model that animates"
+            )
+    motions = jax.tree.map(np.asarray, track.motions(rest))
+    file = MotionFile(animator.system, None, track.rate, animator.size, motions)
+    voice = None if track.audio is None else track.path
+    return Driving(track.path, track.rate, len(file), lambda: iter(file), file, absolute=True, voice=voice)
+
+
+def _to_code(maps: PoseCodes | AudioCodes | None) -> list[Any]:
+    if maps is None:
+        return []
+    return [maps.code_from_pose if isinstance(maps, PoseCodes) else maps.code_from_feature]
+
+
+def _read_poses(path: Path) -> Float[np.ndarray, "t 3"]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            lines = list(csv.DictReader(stream, skipinitialspace=True))
+    except OSError as error:
+        raise InputError(f"cannot read the pose track {path}: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is no CSV file ({error})") from error
+    if not lines or any(column not in lines[0] for column in COLUMNS):
+        raise InputError(f"the pose track {path} needs a header with {', '.join(COLUMNS)} and a line a frame")
+    try:
+        degrees = np.array([[float(line[column]) for column in COLUMNS] for line in lines])
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the pose track {path} has something that is no number of degrees ({error})") from error
+    if not np.isfinite(degrees).all():
+        raise InputError(f"the pose track {path} has angles that are not finite")
+    return np.deg2rad(degrees)
