@@ -13,7 +13,7 @@ from thf_jax.errors import InputError
 from thf_jax.interop.networks import network_tensors
 from thf_jax.interop.state_dict import convert, wanted_tensors
 from thf_jax.interop.torch_reader import read_checkpoint
-from thf_jax.nn.discriminator import SpectralConv
+from thf_jax.nn.spectral import SpectralConv
 
 random = np.random.default_rng(3)
 

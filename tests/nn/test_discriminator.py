@@ -9,7 +9,8 @@ import pytest
 
 from tests.nn.samples import numbers, picture, positive, shapes
 from thf_jax.nn.blocks import convolve
-from thf_jax.nn.discriminator import PatchDiscriminator, SpectralConv
+from thf_jax.nn.discriminator import PatchDiscriminator
+from thf_jax.nn.spectral import SpectralConv
 
 X = numbers(2, 12, 12, 3)
 LAYER = SpectralConv(5, 4, normalize=True)

@@ -7,6 +7,8 @@ from thf_jax.interop.torch_reader import file_hash
 
 LICENCES = {
     "fomm": "MIT, as the LICENSE file of the authors' repository (AliaksandrSiarohin/first-order-model) states it",
+    "face_vid2vid": "CC BY-NC 4.0, as the authors' repository "
+    "(zhanglonghao1992/One-Shot_Free-View_Neural_Talking-Head_Synthesis) states it",
 }
 """The licence that the authors of a system's published weights state, and where."""
 

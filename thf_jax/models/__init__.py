@@ -12,13 +12,29 @@ from typing import Any
 from flax import linen as nn
 
 from thf_jax.errors import InputError, nearest
+from thf_jax.models.appearance import AppearanceEncoder
+from thf_jax.models.canonical_detector import CanonicalDetector
 from thf_jax.models.dense_motion import DenseMotion
+from thf_jax.models.dense_motion_3d import DenseMotion3D
 from thf_jax.models.detector import KeypointDetector
+from thf_jax.models.face_vid2vid import FaceVid2Vid
 from thf_jax.models.fomm import FOMM
 from thf_jax.models.generator import Generator
+from thf_jax.models.head_estimator import HeadEstimator
+from thf_jax.models.volume_generator import VolumeGenerator
 
 SYSTEMS: dict[str, tuple[type[nn.Module], dict[str, type[nn.Module]]]] = {
     "fomm": (FOMM, {"detector": KeypointDetector, "dense_motion": DenseMotion, "generator": Generator}),
+    "face_vid2vid": (
+        FaceVid2Vid,
+        {
+            "detector": CanonicalDetector,
+            "estimator": HeadEstimator,
+            "appearance": AppearanceEncoder,
+            "dense_motion": DenseMotion3D,
+            "generator": VolumeGenerator,
+        },
+    ),
 }
 
 

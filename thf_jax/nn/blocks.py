@@ -1,5 +1,11 @@
-"""The blocks that the whole family is built from: convolution, batch norm and ReLU in four arrangements."""
+"""The blocks that the whole family is built from: convolution, batch norm and ReLU in four arrangements.
 
+They act on maps [b h w c] and on volumes [b z h w c] alike: a kernel is as wide along z as along h and w, but pooling
+and enlarging leave z as it is.
+"""
+
+import itertools
+import math
 from collections.abc import Callable
 
 import jax
@@ -24,64 +30,73 @@ SMALL_MAP = 16
 
 
 def convolve(
-    x: Float[Array, "b h w c"], kernel: Float[Array, "n m c features"], *, padding: int = 0
-) -> Float[Array, "b y x features"]:
-    """The cross-correlation that deep learning calls convolution, stride 1, with `padding` zeros on each side.
+    x: Float[Array, "b *space c"], kernel: Float[Array, "*window c features"], *, padding: int = 0, stride: int = 1
+) -> Float[Array, "b *small features"]:
+    """The cross-correlation that deep learning calls convolution, with `padding` zeros on each side of every axis.
 
     Raises:
         InputError: nothing would be left of the map.
     """
     kernel = kernel.astype(x.dtype)
-    rows, columns = (size + 2 * padding - span + 1 for size, span in zip(x.shape[1:3], kernel.shape[:2], strict=True))
-    if rows < 1 or columns < 1:
+    space, window = x.shape[1:-1], kernel.shape[:-2]
+    shape = [(size + 2 * padding - span) // stride + 1 for size, span in zip(space, window, strict=True)]
+    if min(shape) < 1:
         raise InputError(
-            f"a map of {x.shape[1]} x {x.shape[2]} is too small for a {kernel.shape[0]} x {kernel.shape[1]} "
-            f"convolution with a padding of {padding}; take a larger image or scale, more padding or a smaller depth"
+            f"a map of {_times(space)} is too small for a {_times(window)} convolution with a padding of {padding}; "
+            "take a larger image or scale, more padding or a smaller depth"
         )
-    if rows * columns <= SMALL_MAP:
-        x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-        taps = [x[:, i : i + rows, j : j + columns] for i in range(kernel.shape[0]) for j in range(kernel.shape[1])]
+    if math.prod(shape) <= SMALL_MAP:
+        x = jnp.pad(x, ((0, 0), *((padding, padding) for _ in space), (0, 0)))
+        taps = [
+            x[:, *(slice(i, i + stride * (n - 1) + 1, stride) for i, n in zip(start, shape, strict=True))]
+            for start in itertools.product(*map(range, window))
+        ]
         return jnp.concatenate(taps, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
-    sides = ((padding, padding), (padding, padding))
-    return jax.lax.conv_general_dilated(x, kernel, (1, 1), sides, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    axes = "DHW"[-len(space) :]
+    layouts = (f"N{axes}C", f"{axes}IO", f"N{axes}C")
+    sides, steps = [(padding, padding)] * len(space), (stride,) * len(space)
+    return jax.lax.conv_general_dilated(x, kernel, steps, sides, dimension_numbers=layouts)
+
+
+def _times(sides: tuple[int, ...]) -> str:
+    return " x ".join(map(str, sides))
 
 
 def convolve_doubled(
-    x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c features"]
-) -> Float[Array, "b 2*h 2*w features"]:
+    x: Float[Array, "b *z h w c"], kernel: Float[Array, "*d 3 3 c features"]
+) -> Float[Array, "b *z 2*h 2*w features"]:
     """`convolve(double(x), kernel, padding=1)` at 4/9 of its work.
 
     Each of the four pixels that come from one pixel sees only a 2 x 2 square of x, through sums of the kernel's
     entries. One convolution computes all four; they are then laid out side by side.
     """
-    first, middle, last = kernel[0], kernel[1], kernel[2]
-    by_row = [jnp.stack([first, middle + last]), jnp.stack([first + middle, last])]
-    phases = [
-        jnp.stack([rows[:, 0], rows[:, 1] + rows[:, 2]], 1)
-        if column == 0
-        else jnp.stack([rows[:, 0] + rows[:, 1], rows[:, 2]], 1)
-        for rows in by_row
-        for column in (0, 1)
-    ]
+    first, middle, last = jnp.moveaxis(kernel, -4, 0)
+    by_row = [jnp.stack([first, middle + last], -4), jnp.stack([first + middle, last], -4)]
+    phases = []
+    for rows in by_row:
+        left, centre, right = jnp.moveaxis(rows, -3, 0)
+        phases += [jnp.stack([left, centre + right], -3), jnp.stack([left + centre, right], -3)]
     together = convolve(x, jnp.concatenate(phases, axis=-1), padding=1)
-    b, h, w, _ = x.shape
-    corners = together.reshape(b, h + 1, w + 1, 2, 2, -1)
+    *outer, h, w, _ = x.shape
+    corners = together.reshape(*outer, h + 1, w + 1, 2, 2, -1)
     lines = [
-        jnp.stack([corners[:, row : h + row, column : w + column, row, column] for column in (0, 1)], axis=3)
+        jnp.stack([corners[..., row : h + row, column : w + column, row, column, :] for column in (0, 1)], axis=-2)
         for row in (0, 1)
     ]
-    return jnp.stack(lines, axis=2).reshape(b, 2 * h, 2 * w, -1)
+    return jnp.stack(lines, axis=-4).reshape(*outer, 2 * h, 2 * w, -1)
 
 
 class Conv(nn.Module):
-    """A square convolution [b h w c] -> [b y x features], its bias included, initialised as PyTorch does it.
+    """A convolution [b *space c] -> [b *small features], its bias included, initialised as PyTorch does it.
 
     Args:
-        padding: zeros added on each side; None keeps the image's size.
-        doubled: whether the image is enlarged two times first, each pixel repeated; for size 3 alone.
+        size: of the kernel, along every axis of the map or volume.
+        padding: zeros added on each side; None keeps the map's size where the stride is 1.
+        doubled: whether the map is enlarged two times first, each pixel repeated; for size 3 alone.
         bias_cancels: whether what follows takes every channel's mean away again (batch norm by the batch's own
             statistics, a softmax over all pixels). The bias then has no effect and its gradient is exactly 0, for
             which float arithmetic would give noise, and Adam, which divides by the noise's size, a random walk.
+        stride: how many pixels lie between two positions of the kernel.
     """
 
     features: int
@@ -91,15 +106,17 @@ class Conv(nn.Module):
     bias_cancels: bool = False
     kernel_init: nn.initializers.Initializer = torch_uniform
     bias_init: Callable[..., Array] | None = None
+    stride: int = 1
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b y x features"]:
+    def __call__(self, x: Float[Array, "b *space c"]) -> Float[Array, "b *small features"]:
         pad = (self.size - 1) // 2 if self.padding is None else self.padding
-        kernel = self.param("kernel", self.kernel_init, (self.size, self.size, x.shape[-1], self.features))
-        bias = self.param("bias", self.bias_init or torch_bias(self.size**2 * x.shape[-1]), (self.features,))
+        window = (self.size,) * (x.ndim - 2)
+        kernel = self.param("kernel", self.kernel_init, (*window, x.shape[-1], self.features))
+        bias = self.param("bias", self.bias_init or torch_bias(math.prod(window) * x.shape[-1]), (self.features,))
         if self.bias_cancels:
             bias = jax.lax.stop_gradient(bias)
-        y = convolve_doubled(x, kernel) if self.doubled else convolve(x, kernel, padding=pad)
+        y = convolve_doubled(x, kernel) if self.doubled else convolve(x, kernel, padding=pad, stride=self.stride)
         return y + bias.astype(y.dtype)
 
 
@@ -144,50 +161,53 @@ class BatchNorm(nn.Module):
         return mean, var if self.axis_name is None else jax.lax.pmean(var, self.axis_name)
 
 
-def average_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h//2 w//2 c"]:
+def average_pool(x: Float[Array, "*b h w c"]) -> Float[Array, "*b h//2 w//2 c"]:
     """The mean over each 2 x 2 square; an odd last row or column is dropped."""
-    b, h, w, c = x.shape
-    return x[:, : h // 2 * 2, : w // 2 * 2].reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
+    *outer, h, w, c = x.shape
+    return x[..., : h // 2 * 2, : w // 2 * 2, :].reshape(*outer, h // 2, 2, w // 2, 2, c).mean((-4, -2))
 
 
-def double(x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w c"]:
+def double(x: Float[Array, "*b h w c"]) -> Float[Array, "*b 2*h 2*w c"]:
     """Every pixel repeated as a 2 x 2 square (nearest-neighbour enlargement)."""
-    return jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
+    return jnp.repeat(jnp.repeat(x, 2, axis=-3), 2, axis=-2)
 
 
-def _conv_norm_relu(x: Array, features: int, size: int, train: bool, *, doubled: bool = False) -> Array:
-    x = Conv(features, size, doubled=doubled, bias_cancels=train, name="conv")(x)
+def _conv_norm_relu(
+    x: Array, features: int, size: int, train: bool, *, doubled: bool = False, stride: int = 1
+) -> Array:
+    x = Conv(features, size, doubled=doubled, bias_cancels=train, stride=stride, name="conv")(x)
     return nn.relu(BatchNorm(name="norm")(x, train=train))
 
 
 class SameBlock(nn.Module):
-    """Convolution, batch norm, ReLU; the size is kept."""
+    """Convolution, batch norm, ReLU; with a stride of 1 the size is kept."""
 
     features: int
     size: int = 3
+    stride: int = 1
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w features"]:
-        return _conv_norm_relu(x, self.features, self.size, train)
+    def __call__(self, x: Float[Array, "b *space c"], *, train: bool) -> Float[Array, "b *small features"]:
+        return _conv_norm_relu(x, self.features, self.size, train, stride=self.stride)
 
 
 class DownBlock(nn.Module):
-    """A 3 x 3 `SameBlock`, then 2 x 2 average pooling."""
+    """A `SameBlock` of size 3, then 2 x 2 average pooling."""
 
     features: int
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h//2 w//2 features"]:
+    def __call__(self, x: Float[Array, "*b h w c"], *, train: bool) -> Float[Array, "*b h//2 w//2 features"]:
         return average_pool(_conv_norm_relu(x, self.features, 3, train))
 
 
 class UpBlock(nn.Module):
-    """Nearest-neighbour doubling, then a 3 x 3 `SameBlock`."""
+    """Nearest-neighbour doubling of rows and columns, then a `SameBlock` of size 3."""
 
     features: int
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b 2*h 2*w features"]:
+    def __call__(self, x: Float[Array, "*b h w c"], *, train: bool) -> Float[Array, "*b 2*h 2*w features"]:
         # The gradient of the cheaper form is the slower one, so training enlarges the map for real.
         if train:
             return _conv_norm_relu(double(x), self.features, 3, train)
@@ -198,7 +218,7 @@ class ResidualBlock(nn.Module):
     """x plus (batch norm, ReLU, convolution) twice; width and size are kept (pre-activation)."""
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w c"]:
+    def __call__(self, x: Float[Array, "b *space c"], *, train: bool) -> Float[Array, "b *space c"]:
         branch = x
         for index in ("1", "2"):
             branch = nn.relu(BatchNorm(name=f"norm{index}")(branch, train=train))

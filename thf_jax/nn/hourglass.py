@@ -9,7 +9,7 @@ from thf_jax.nn.blocks import DownBlock, UpBlock, widths
 
 
 class Hourglass(nn.Module):
-    """[b h w c] -> [b h w width + c]: features of every scale, and the input itself as the last c channels.
+    """[*b h w c] -> [*b h w width + c]: features of every scale, and the input itself as the last c channels.
 
     Args:
         width: channels of the last decoder block; block i of the encoder has min(most, width * 2^(i+1)).
@@ -25,8 +25,8 @@ class Hourglass(nn.Module):
     most: int = 1024
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w n"]:
-        h, w = x.shape[1:3]
+    def __call__(self, x: Float[Array, "*b h w c"], *, train: bool) -> Float[Array, "*b h w n"]:
+        h, w = x.shape[-3:-1]
         if h % 2**self.depth or w % 2**self.depth:
             raise InputError(
                 f"an hourglass of depth {self.depth} halves its map {self.depth} times: the sides must be multiples of "

@@ -18,24 +18,25 @@ def relative_jacobian(
 
 
 def local_affine_flows(
-    source_position: Float[Array, "k 2"],
-    driving_position: Float[Array, "k 2"],
-    jacobian: Float[Array, "k 2 2"] | None,
-    shape: tuple[int, int],
-) -> Float[Array, "k+1 h w 2"]:
+    source_position: Float[Array, "k d"],
+    driving_position: Float[Array, "k d"],
+    jacobian: Float[Array, "k d d"] | None,
+    shape: tuple[int, ...],
+) -> Float[Array, "k+1 *shape d"]:
     """For every pixel z of the driving frame, where each motion finds it in the source frame.
 
     T_0(z) = z, the background, stands first; then T_k(z) = s_k + J_k (z - d_k) (equation 4 of the paper), with J_k the
     `relative_jacobian`, or the identity where it is None (the zeroth-order model).
     """
     grid = pixel_grid(shape, driving_position.dtype)
-    offset = grid - driving_position[:, None, None, :]
+    everywhere = (slice(None), *(None for _ in shape))
+    offset = grid - driving_position[everywhere]
     if jacobian is not None:
-        offset = jnp.einsum("kij,khwj->khwi", jacobian, offset, precision=jax.lax.Precision.HIGHEST)
-    return jnp.concatenate([grid[None], offset + source_position[:, None, None, :]])
+        offset = jnp.einsum("kij,k...j->k...i", jacobian, offset, precision=jax.lax.Precision.HIGHEST)
+    return jnp.concatenate([grid[None], offset + source_position[everywhere]])
 
 
-def blend_flows(flows: Float[Array, "n h w 2"], masks: Float[Array, "h w n"]) -> Float[Array, "h w 2"]:
+def blend_flows(flows: Float[Array, "n *shape d"], masks: Float[Array, "*shape n"]) -> Float[Array, "*shape d"]:
     """The mean of the flows under masks that sum to 1 at every pixel: T(z) = sum_k M_k(z) T_k(z) (equation 7)."""
     # Accelerators round the factors of a plain einsum to 8 or 11 bits, which moves a position by part of a pixel.
-    return jnp.einsum("hwn,nhwc->hwc", masks, flows, precision=jax.lax.Precision.HIGHEST)
+    return jnp.einsum("...n,n...c->...c", masks, flows, precision=jax.lax.Precision.HIGHEST)

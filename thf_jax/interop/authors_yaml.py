@@ -1,0 +1,121 @@
+"""The authors' own configuration files: read as plain values, each checked against what a system's schema says."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from thf_jax.errors import InputError, nearest
+
+REQUIRED = object()
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What a configuration file says about the networks.
+
+    Attributes:
+        settings: of the model, as `thf_jax.models.build` takes them.
+        size: the side of its pictures, in pixels.
+        discriminator: the fields of `PatchDiscriminator`; None where the file has none.
+        discriminator_keypoints: how many heat-maps of keypoints the discriminator sees beside the image.
+    """
+
+    settings: dict[str, dict[str, Any]]
+    size: int = 256
+    discriminator: dict[str, Any] | None = None
+    discriminator_keypoints: int = 0
+
+
+@dataclass(frozen=True)
+class Field:
+    """A value in the file: its type, its bounds, and what the authors' code takes where the file leaves it out."""
+
+    kind: type
+    default: Any = REQUIRED
+    least: int | float = 0
+    most: int | float = 8192
+
+
+_NAMES = {int: "a whole number", float: "a number", bool: "true or false", list: "a list"}
+
+
+def model_parameters(
+    path: str | os.PathLike[str], schema: Mapping[str, Any], *, system: str
+) -> tuple[dict[str, Any], int]:
+    """The values under `model_params`, as the schema has them, and the side of the pictures in pixels.
+
+    What concerns training and data sets is passed over; so is a discriminator where the file has none.
+
+    Args:
+        schema: a `Field` or a schema of its own for every key.
+        system: what the sentence of an error calls it.
+
+    Raises:
+        InputError: the file cannot be read, or `model_params` has an unknown key, lacks one or has a wrong value.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read the configuration {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{path} is no YAML file of plain values: {' '.join(str(error).split())}") from error
+    if not isinstance(content, Mapping) or "model_params" not in content:
+        raise InputError(f"{path} is no configuration of {system}: it has no 'model_params'")
+    model = content["model_params"]
+    if isinstance(model, Mapping) and "discriminator_params" not in model:
+        schema = {key: value for key, value in schema.items() if key != "discriminator_params"}
+    return _read(model, schema, f"{path}: model_params"), _size(content.get("dataset_params"), path)
+
+
+def discriminator_fields(values: Mapping[str, Any], *, system: str) -> dict[str, Any]:
+    """The fields of `PatchDiscriminator` in a file's `discriminator_params`.
+
+    Raises:
+        InputError: discriminators at other scales than the full one.
+    """
+    if values["scales"] != [1]:
+        raise InputError(f"discriminators at the scales {values['scales']!r:.60} are not known; {system}'s are [1]")
+    return {
+        "width": values["block_expansion"],
+        "most": values["max_features"],
+        "depth": values["num_blocks"],
+        "spectral_norm": values["sn"],
+    }
+
+
+def _read(section: Any, schema: Mapping[str, Any], place: str) -> dict[str, Any]:
+    if not isinstance(section, Mapping):
+        raise InputError(f"{place} should hold {', '.join(schema)}, and it is {section!r:.60}")
+    for key in section:
+        if key not in schema:
+            raise InputError(f"{place} has an unknown key {key!r}{nearest(str(key), schema)}")
+    return {
+        key: _read(section.get(key), field, f"{place}.{key}")
+        if isinstance(field, dict)
+        else _value(section.get(key, field.default), field, f"{place}.{key}")
+        for key, field in schema.items()
+    }
+
+
+def _value(value: Any, field: Field, place: str) -> Any:
+    if value is REQUIRED:
+        raise InputError(f"{place} is missing; it is {_NAMES[field.kind]}")
+    # Python takes true for a whole number; a configuration must not.
+    kinds = (int, float) if field.kind is float else (field.kind,)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and field.kind is not bool):
+        raise InputError(f"{place} should be {_NAMES[field.kind]}, and it is {value!r:.60}")
+    if field.kind in (int, float) and not field.least <= value <= field.most:
+        raise InputError(f"{place} should lie between {field.least:g} and {field.most:g}, and it is {value!r:.60}")
+    return float(value) if field.kind is float else value
+
+
+def _size(dataset: Any, path: str | os.PathLike[str]) -> int:
+    shape = dataset.get("frame_shape", [256, 256, 3]) if isinstance(dataset, Mapping) else [256, 256, 3]
+    square = isinstance(shape, list) and len(shape) == 3 and shape[0] == shape[1] and shape[2] == 3
+    if not square or type(shape[0]) is not int or not 1 <= shape[0] <= 8192:
+        raise InputError(f"{path}: dataset_params.frame_shape should be [size, size, 3], and it is {shape!r:.60}")
+    return shape[0]
