@@ -1,12 +1,12 @@
 """The systems by name. Every system is a linen module with three methods: `encode`, `motion` and `render`.
 
 Settings are a nested dict, one entry a part of the system: `{"detector": {"count": 10, ...}, ...}`. The defaults of
-the parts' fields are the published VoxCeleb configuration.
+the parts' fields, or what the table says beside them, are the published VoxCeleb configuration.
 """
 
-import copy
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flax import linen as nn
@@ -14,6 +14,7 @@ from flax import linen as nn
 from thf_jax.errors import InputError, nearest
 from thf_jax.models.appearance import AppearanceEncoder
 from thf_jax.models.canonical_detector import CanonicalDetector
+from thf_jax.models.corrector import Corrector
 from thf_jax.models.dense_motion import DenseMotion
 from thf_jax.models.dense_motion_3d import DenseMotion3D
 from thf_jax.models.detector import KeypointDetector
@@ -21,9 +22,14 @@ from thf_jax.models.face_vid2vid import FaceVid2Vid
 from thf_jax.models.fomm import FOMM
 from thf_jax.models.generator import Generator
 from thf_jax.models.head_estimator import HeadEstimator
+from thf_jax.models.liveportrait import LivePortrait
+from thf_jax.models.motion_extractor import MotionExtractor
 from thf_jax.models.volume_generator import VolumeGenerator
 
-SYSTEMS: dict[str, tuple[type[nn.Module], dict[str, type[nn.Module]]]] = {
+Part = Callable[..., nn.Module]
+"""A linen module's class; or a `functools.partial` of it, where the system's published values are not its defaults."""
+
+SYSTEMS: dict[str, tuple[type[nn.Module], dict[str, Part]]] = {
     "fomm": (FOMM, {"detector": KeypointDetector, "dense_motion": DenseMotion, "generator": Generator}),
     "face_vid2vid": (
         FaceVid2Vid,
@@ -35,18 +41,33 @@ SYSTEMS: dict[str, tuple[type[nn.Module], dict[str, type[nn.Module]]]] = {
             "generator": VolumeGenerator,
         },
     ),
+    "liveportrait": (
+        LivePortrait,
+        {
+            "extractor": MotionExtractor,
+            "appearance": AppearanceEncoder,
+            "dense_motion": DenseMotion3D,
+            "generator": functools.partial(VolumeGenerator, upscale=2),
+            "corrector": Corrector,
+        },
+    ),
 }
 
+Settings = Mapping[str, Mapping[str, Any] | None]
+"""One entry a part: its settings, or None for a part that the system can do without."""
 
-def _system(name: str) -> tuple[type[nn.Module], dict[str, type[nn.Module]]]:
+
+def _system(name: str) -> tuple[type[nn.Module], dict[str, Part]]:
     if name not in SYSTEMS:
         raise InputError(f"there is no system named {name!r}{nearest(name, SYSTEMS)}")
     return SYSTEMS[name]
 
 
-def _defaults(part: type[nn.Module]) -> dict[str, Any]:
-    fields = (field for field in dataclasses.fields(part) if field.name not in ("parent", "name"))
-    return {field.name: copy.deepcopy(field.default) for field in fields}
+def _defaults(part: Part) -> dict[str, Any]:
+    module, published = (part.func, part.keywords) if isinstance(part, functools.partial) else (part, {})
+    fields: Any = dataclasses.fields(module)  # pyright: ignore[reportArgumentType]
+    names = [field for field in fields if field.name not in ("parent", "name")]
+    return {field.name: published.get(field.name, field.default) for field in names}
 
 
 def published(system: str) -> dict[str, dict[str, Any]]:
@@ -58,22 +79,37 @@ def published(system: str) -> dict[str, dict[str, Any]]:
     return {name: _defaults(part) for name, part in _system(system)[1].items()}
 
 
-def build(system: str, settings: Mapping[str, Mapping[str, Any]]) -> nn.Module:
+def build(system: str, settings: Settings) -> nn.Module:
     """The system as a linen module; what the settings leave out is as published.
 
     Raises:
-        InputError: no such system, part or setting.
+        InputError: no such system, part or setting, or None for a part that the system needs.
     """
     module, parts = _system(system)
     for name in settings:
         if name not in parts:
             raise InputError(f"{system} has no part named {name!r}{nearest(name, parts)}")
-    built = {}
-    for name, part in parts.items():
-        values = dict(settings.get(name, {}))
-        known = _defaults(part)
-        for key in values:
-            if key not in known:
-                raise InputError(f"{system}'s {name} has no setting named {key!r}{nearest(key, known)}")
-        built[name] = part(**values)
-    return module(**built)
+    return module(**{name: _built(system, name, part, settings.get(name, {})) for name, part in parts.items()})
+
+
+def _built(system: str, name: str, part: Part, values: Mapping[str, Any] | None) -> nn.Module | None:
+    if values is None:
+        if name in optional_parts(system):
+            return None
+        raise InputError(f"{system} cannot do without its {name}: give its settings in place of None")
+    known = _defaults(part)
+    for key in values:
+        if key not in known:
+            raise InputError(f"{system}'s {name} has no setting named {key!r}{nearest(key, known)}")
+    # JSON has lists alone, and what a linen module is made of must be hashable.
+    return part(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+def optional_parts(system: str) -> set[str]:
+    """The parts that may be None.
+
+    Raises:
+        InputError: no such system.
+    """
+    fields: Any = dataclasses.fields(_system(system)[0])  # pyright: ignore[reportArgumentType]
+    return {field.name for field in fields if field.name in _system(system)[1] and field.default is None}

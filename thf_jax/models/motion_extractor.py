@@ -1,6 +1,5 @@
 """LivePortrait's motion extractor: all numbers that say what a frame does, from one network."""
 
-import dataclasses
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -31,11 +30,13 @@ class MotionExtractor(nn.Module):
         features = ConvNeXt(self.depths, self.widths, name="backbone")(frame)
 
         def head(name: str, outputs: int) -> Array:
-            return dense(outputs, features.shape[-1], name=name)(features)
+            return dense(outputs, features.shape[-1], precise=True, name=name)(features)
 
         first = -1.5 * (self.bins - 1)
         yaw, pitch, roll = (expected_degrees(head(name, self.bins), first=first) for name in ("yaw", "pitch", "roll"))
-        canonical, expression = (head(name, 3 * self.count).reshape(-1, self.count, 3) for name in ("canonical", "expression"))
+        canonical, expression = (
+            head(name, 3 * self.count).reshape(-1, self.count, 3) for name in ("canonical", "expression")
+        )
         # Distance from the camera shows in the scale: the original ignores t_z wherever it uses t.
         translation = head("translation", 3) * jnp.array([1, 1, 0], features.dtype)
         motion = HeadMotion(

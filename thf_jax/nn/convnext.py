@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
@@ -61,9 +62,17 @@ class ConvNeXt(nn.Module):
         return _layer_norm("norm")(x.mean(axis=(1, 2)))
 
 
-def dense(features: int, inputs: int, *, name: str) -> nn.Dense:
-    """A linear layer, initialised as PyTorch does it."""
-    return nn.Dense(features, kernel_init=torch_uniform, bias_init=torch_bias(inputs), name=name)
+def dense(features: int, inputs: int, *, name: str, precise: bool = False) -> nn.Dense:
+    """A linear layer, initialised as PyTorch does it.
+
+    Args:
+        features, inputs: numbers that come out, and that go in.
+        name: of the layer.
+        precise: at full precision, where accelerators round the factors to 8 or 11 bits: for angles and positions.
+    """
+    precision = jax.lax.Precision.HIGHEST if precise else None
+    bias = torch_bias(inputs)
+    return nn.Dense(features, precision=precision, kernel_init=torch_uniform, bias_init=bias, name=name)
 
 
 def _convolution(

@@ -9,7 +9,7 @@ from thf_jax.nn.convnext import dense
 
 
 class Perceptron(nn.Module):
-    """[*b n] -> [*b outputs]; nothing follows the last layer.
+    """[*b n] -> [*b outputs] at full precision; nothing follows the last layer.
 
     Args:
         hidden: the widths of the layers before it.
@@ -22,5 +22,6 @@ class Perceptron(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "*b n"]) -> Float[Array, "*b outputs"]:
         for index, width in enumerate((*self.hidden, self.outputs)):
-            x = dense(width, x.shape[-1], name=f"layer{index}")(nn.relu(x) if index else x)
+            layer = dense(width, x.shape[-1], precise=True, name=f"layer{index}")
+            x = layer(nn.relu(x) if index else x)
         return x
