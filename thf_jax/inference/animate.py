@@ -14,6 +14,8 @@ import numpy as np
 
 from thf_jax.errors import InputError
 from thf_jax.inference.best_frame import relative_scale
+from thf_jax.inference.liveportrait.animate import portrait_pairs
+from thf_jax.inference.liveportrait.options import OPTION_NAMES
 from thf_jax.inference.smoothing import smooth as smoothed
 from thf_jax.models.animator import Animator
 from thf_jax.types import Rendering
@@ -24,6 +26,7 @@ _ELSEWHERE = {
     "pitch": ("face_vid2vid",),
     "roll": ("face_vid2vid",),
     "adapt_variance": ("monkey_net",),
+    **dict.fromkeys(("landmarks", *OPTION_NAMES), ("liveportrait",)),
 }
 """Keywords that some systems have, and which."""
 _OWN = ("relative", "adapt_scale", "initial", "smooth", "batch_size", "ahead")
@@ -49,7 +52,7 @@ def animate(
 
     Args:
         animator: a model, see `thf_jax.load`.
-        source: a picture, [h w 3], uint8 or floating in [0, 1].
+        source: a picture, [h w 3], uint8 or floating in [0, 1]; for LivePortrait also the frames of a clip, [n h w 3].
         frames: pictures like the source, or motions: those of a motion file, or what `animator.motion` gives.
         adapt_scale: enlarge relative motion by the ratio of the faces' sizes, see `relative_scale`.
         initial: the driver's motion that corresponds to the source as it is; by default the first frame's.
@@ -57,6 +60,7 @@ def animate(
         batch_size: how many frames are rendered at once; more of them fill an accelerator, and memory.
         ahead: how many batches are under way before a result is handed out. 1 lets the device work while the caller
             writes; 0 answers each frame at once, as a live view needs it.
+        others: of single systems. LivePortrait: `landmarks` and the fields of `PortraitOptions`.
 
     Raises:
         InputError: options that contradict each other or that the system lacks, or a motion of another system.
@@ -66,16 +70,26 @@ def animate(
         raise InputError("adapt_scale and initial shape relative motion: leave them out where relative=False")
     if batch_size < 1 or ahead < 0:
         raise InputError(f"batch_size is 1 or more and ahead 0 or more, not {batch_size} and {ahead}")
-    rest = animator.motion(source)
-    motions = smoothed((_motion_in(animator, rest, frame) for frame in frames), smooth)
-    if relative:
-        motions = _transferred(motions, rest, initial, adapt_scale)
-    renderings = _rendered(animator, animator.encode(source), motions, batch_size)
+    if animator.system == "liveportrait":
+        if adapt_scale:
+            raise InputError(
+                "adapt_scale means nothing to liveportrait, whose motion has a scale; rescale is near to it"
+            )
+        pairs = portrait_pairs(animator, source, frames, relative=relative, initial=initial, smooth=smooth, **others)
+    else:
+        rest = animator.motion(source)
+        motions = smoothed((_motion_in(animator, rest, frame) for frame in frames), smooth)
+        if relative:
+            motions = _transferred(motions, rest, initial, adapt_scale)
+        pairs = zip(itertools.repeat(animator.encode(source)), motions, strict=False)
+    renderings = _rendered(animator, pairs, batch_size)
     return itertools.chain.from_iterable(_running_ahead(renderings, ahead))
 
 
 def _refuse(others: dict[str, Any], system: str) -> None:
     for name in others:
+        if system in _ELSEWHERE.get(name, ()):
+            continue
         if name in _ELSEWHERE:
             systems = ", ".join(_ELSEWHERE[name])
             raise InputError(f"{name}= is an option of the system {systems}; this model's system is {system}")
@@ -114,14 +128,16 @@ def _transferred(motions: Iterable[Any], rest: Any, initial: Any, adapt_scale: b
         yield _transfer(motion, initial, rest, scale)
 
 
-def _rendered(animator: Animator, encoded: Any, motions: Iterator[Any], batch_size: int) -> Iterator[list[Rendering]]:
-    while batch := list(itertools.islice(motions, batch_size)):
+def _rendered(animator: Animator, pairs: Iterator[tuple[Any, Any]], batch_size: int) -> Iterator[list[Rendering]]:
+    """The renderings of pairs of an encoded source, most often the same one, and a motion."""
+    while batch := list(itertools.islice(pairs, batch_size)):
         if batch_size == 1:
-            yield [animator.render(encoded, batch[0])]
+            yield [animator.render(*batch[0])]
             continue
         # The last batch is filled up, since another size would be compiled anew.
-        filled = batch + [batch[-1]] * (batch_size - len(batch))
-        yield _rows(animator.render(encoded, _stacked(*filled)))[: len(batch)]
+        sources, motions = zip(*batch, *[batch[-1]] * (batch_size - len(batch)), strict=True)
+        source = sources[0] if all(one is sources[0] for one in sources) else _stacked(*sources)
+        yield _rows(animator.render(source, _stacked(*motions)))[: len(batch)]
 
 
 @jax.jit

@@ -58,11 +58,11 @@ def convert_liveportrait(
     yaml: str | os.PathLike[str] | None = None,
     align_corners: bool = False,
 ) -> Path:
-    """The model directory made of the published folder, see `liveportrait_files.read_networks` for what it may look like.
+    """The model directory made of the published folder.
 
     Args:
-        folder: `liveportrait` or `liveportrait_animals` of the published `pretrained_weights`, or one with the five
-            files themselves, .pth or .safetensors.
+        folder: `liveportrait` of the published `pretrained_weights`, or one that holds the five files, .pth or
+            .safetensors; see `liveportrait_files.read_networks`.
         out_dir: where the model directory appears; new, empty, or a model that is replaced.
         yaml: not taken: all published weights are of one configuration.
         align_corners: how the warps read their grids; the authors trained with False.

@@ -49,7 +49,7 @@ class Corrector(nn.Module):
         return self.eye_network(jnp.concatenate([_flat(source), openness], axis=-1)).reshape(source.shape)
 
     def open_lips(self, source: Positions, openness: Float[Array, "b 2"]) -> Positions:
-        """What to add to the keypoints, so that lips which are as open as the first number says become as the second."""
+        """What to add to the keypoints, so that lips as open as the first number says become as the second."""
         return self.lip_network(jnp.concatenate([_flat(source), openness], axis=-1)).reshape(source.shape)
 
     def __call__(self, source: Positions, driven: Positions) -> Positions:

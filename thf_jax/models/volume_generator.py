@@ -61,7 +61,7 @@ class VolumeGenerator(nn.Module):
         return Conv(3, 7, name="final")(x)
 
     def _spade(self, guide: Array, train: bool) -> Array:
-        """Twice the guide's channels at its size; after the first doubling as many as it, then half, ..., `last_width`."""
+        """Twice the guide's channels at its size; after a doubling as many as it, then half, ..., `last_width`."""
         x = Conv(2 * guide.shape[-1], 3, name="first")(guide)
         for index in range(self.middle_blocks):
             block = SPADEResidualBlock(x.shape[-1], self.modulation_width, name=f"middle_{index}")

@@ -26,7 +26,7 @@ class ResponseNorm(nn.Module):
 
 
 class ConvNeXtBlock(nn.Module):
-    """x plus: a 7 x 7 convolution of each channel alone, then a perceptron of every pixel, four times as wide inside."""
+    """x plus: a 7 x 7 convolution of each channel alone, and a perceptron of each pixel, four times as wide inside."""
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:

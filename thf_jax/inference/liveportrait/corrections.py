@@ -5,7 +5,7 @@ take the source's keypoints first.
 """
 
 import dataclasses
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -24,6 +24,7 @@ EYES_CLOSED, EYES_OPEN = 0.18, 0.39
 """Eyes that are on average less open than the first count as closed; the second is what they are opened to."""
 
 
+@runtime_checkable
 class Correctors(Protocol):
     """LivePortrait's three small networks."""
 
@@ -31,11 +32,11 @@ class Correctors(Protocol):
         """The driven keypoints, so moved that neck and shoulders stay."""
         ...
 
-    def open_eyes(self, source: Array, openness: Array) -> Array:
+    def open_eyes(self, source: Array, openness: np.ndarray) -> Array:
         """What to add, so that eyes which are (left, right) open become so open as the third number says."""
         ...
 
-    def open_lips(self, source: Array, openness: Array) -> Array:
+    def open_lips(self, source: Array, openness: np.ndarray) -> Array:
         """What to add, so that lips which are so open as the first number says become so open as the second says."""
         ...
 
@@ -126,5 +127,5 @@ def _volume(points: np.ndarray) -> float:
         return 0.0
 
 
-def _numbers(*values: float) -> np.ndarray:
+def _numbers(*values: float | np.floating) -> np.ndarray:
     return np.array(values, np.float32)

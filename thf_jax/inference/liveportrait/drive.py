@@ -55,7 +55,7 @@ def drive_picture(
         portrait: the source.
         drivers: one a frame.
         correctors: the networks.
-        options: what to do; `smoothing` and `hold_eyes` are for moving sources.
+        options: what to do; `observation_variance` and `hold_eyes` are for moving sources.
         initial: the driver's motion that corresponds to the source as it is; by default the first frame's.
     """
     frames = iter(drivers)
@@ -110,7 +110,7 @@ def drive_clip(
     if options.relative:
         moved = held_in_place(moved, sources)
     if not single:
-        moved = smoothed(moved, options.smoothing)
+        moved = smoothed(moved, options.observation_variance)
     motions = limited(moved, sources, region_of(options.region, whole=False))
     for index, (portrait, driver) in enumerate(zip(portraits, drivers, strict=False)):
         motion = jax.tree.map(operator.itemgetter(index), motions)

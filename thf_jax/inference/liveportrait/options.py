@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Collection
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -17,7 +16,7 @@ class PortraitOptions:
     """The defaults are those of the authors' command; docs/liveportrait.md has their names for these."""
 
     relative: bool = True
-    """Carry over the change since the first frame; without it the driver's expression and pose are taken as they are."""
+    """Carry over the change since the first frame; without it the driver's expression and pose as they are."""
     region: str | Collection[str] = "all"
     """What is driven, see `regions.NAMES`."""
     multiplier: float = 1.0
@@ -37,8 +36,8 @@ class PortraitOptions:
     """Close the source's lips before its relative motion is added, if they are open."""
     hold_eyes: bool = False
     """Of a source video: keep both eyes as far open as in its first frame, or a medium way if they were closed."""
-    smoothing: float = 3e-7
-    """Of a source video: the variance of the noise in the motion, see `smoothing.smooth_rows`."""
+    observation_variance: float = 3e-7
+    """Of a source video: how noisy its motion is taken to be, see `smoothing.smooth_rows`."""
     neutral: Float[np.ndarray, "21 3"] | None = None
     """The expression that one driving picture is compared with, see `templates.read_neutral`; None means zeros."""
 
@@ -47,27 +46,22 @@ class PortraitOptions:
         region_of(self.region, whole=True)
         if not math.isfinite(self.multiplier):
             raise InputError(f"the multiplier of the motion is a finite number, not {self.multiplier}")
-        if not (math.isfinite(self.smoothing) and self.smoothing > 0):
-            raise InputError(f"the variance for smoothing is a number above 0, not {self.smoothing}")
+        if not (math.isfinite(self.observation_variance) and self.observation_variance > 0):
+            raise InputError(f"observation_variance is a number above 0, not {self.observation_variance}")
         if isinstance(self.retarget, str) or not set(self.retarget) <= {"eyes", "lips"}:
             raise InputError(f"retarget names some of ('eyes', 'lips'), not {self.retarget!r}")
         if self.retarget and (self.normalize_lips or self.hold_eyes):
-            raise InputError(
-                "normalize_lips and hold_eyes do nothing beside retarget: leave one or the other out"
-            )
+            raise InputError("normalize_lips and hold_eyes do nothing beside retarget: leave one or the other out")
         if self.keep_motion and not self.retarget:
             raise InputError("keep_motion says how retarget is applied: name 'eyes' or 'lips' there, or leave it out")
         if self.normalize_lips and not self.relative:
             raise InputError("normalize_lips prepares for relative motion and does nothing with relative=False")
 
+    @property
+    def uses_landmarks(self) -> bool:
+        """Whether the openness of eyes and lips is asked for, which landmarks tell."""
+        return bool(self.retarget) or self.normalize_lips or self.hold_eyes
 
-NAMES = tuple(field.name for field in dataclasses.fields(PortraitOptions))
 
-
-def portrait_options(options: dict[str, Any]) -> PortraitOptions:
-    """The options of these names.
-
-    Raises:
-        InputError: a value that means nothing.
-    """
-    return PortraitOptions(**options)
+OPTION_NAMES = tuple(field.name for field in dataclasses.fields(PortraitOptions) if field.name != "relative")
+"""What `animate` takes for LivePortrait alone."""

@@ -15,8 +15,8 @@ def smooth_rows(rows: Float[np.ndarray, "t *n"], variance: float) -> Float[np.nd
 
     Args:
         rows: one a frame.
-        variance: of the noise. LivePortrait's 3e-7 is a thirtieth of `PROCESS_VARIANCE` and does very little; factors of
-            10 are steps that one sees.
+        variance: of the noise. LivePortrait's 3e-7 is 0.03 of `PROCESS_VARIANCE` and does very little; a user sees
+            factors of 10.
     """
     observed = np.asarray(rows, np.float64)
     mean, spread, predicted = observed[0], 1.0, 1.0
