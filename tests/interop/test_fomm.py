@@ -100,15 +100,19 @@ def test_the_discriminator_can_be_taken_for_fine_tuning():
         discriminator_variables(checkpoint, configuration.discriminator, keypoints=3)
 
 
+def antialias_filter() -> np.ndarray:
+    """What the published networks blur with before they take every fourth pixel."""
+    distance = np.arange(13) - 6
+    line = np.exp(-(distance**2) / (2 * 1.5**2)).astype(np.float32)
+    return np.broadcast_to(np.outer(line, line) / line.sum() ** 2, (3, 1, 13, 13))
+
+
 def full_size(reference, prefix: str = "") -> dict[str, dict[str, np.ndarray]]:
     """All the tensors of the published networks, of zeros that take no memory, and their two filters."""
     names = json.loads((reference / "state_dicts" / "fomm.json").read_text())
-    distance = np.arange(13) - 6
-    line = np.exp(-(distance**2) / (2 * 1.5**2)).astype(np.float32)
-    filters = np.broadcast_to(np.outer(line, line) / line.sum() ** 2, (3, 1, 13, 13))
     return {
         network: {
-            name: filters if name.endswith("down.weight") else np.broadcast_to(np.float32(0), shape)
+            name: antialias_filter() if name.endswith("down.weight") else np.broadcast_to(np.float32(0), shape)
             for name, shape in names[prefix + network].items()
         }
         for network in ("kp_detector", "generator", "discriminator")

@@ -105,7 +105,9 @@ def settings_seen(state_dicts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """
     flat = flatten(state_dicts)
     spade = any(name.startswith("generator.decoder.") for name in flat)
-    seen = {"generator": {"spade": spade}, "appearance": {"first_size": 3 if spade else 7}}
+    # The number of blocks in the middle of a SPADE generator is fixed.
+    generator = {"spade": True, "middle_blocks": 6} if spade else {"spade": False}
+    seen: dict[str, dict[str, Any]] = {"generator": generator, "appearance": {"first_size": 3 if spade else 7}}
     if "kp_detector.down.weight" in flat:
         return seen
     return seen | {"detector": {"scale": 1.0}, "estimator": {"order": "roll_pitch_yaw"}}

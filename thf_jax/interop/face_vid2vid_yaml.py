@@ -96,7 +96,11 @@ def _configuration(values: Mapping[str, Any], size: int, path: str | os.PathLike
             "compressed": motion["compress"],
             "visibility": generator["estimate_occlusion_map"],
         },
-        "generator": {"width": generator["block_expansion"], "up_blocks": generator["num_down_blocks"]},
+        "generator": {
+            "width": generator["block_expansion"],
+            "up_blocks": generator["num_down_blocks"],
+            "middle_blocks": generator["num_resblocks"],
+        },
     }
     if "discriminator_params" not in values:
         return Configuration(settings, size)

@@ -105,6 +105,7 @@ def discriminator_variables(
     *,
     keypoints: int = 0,
     title: str = "the checkpoint",
+    system: str = "FOMM",
 ) -> dict[str, Any]:
     """The variables of a `PatchDiscriminator`, for fine-tuning: `{"params": ...}`, and `spectral` with spectral norm.
 
@@ -113,11 +114,12 @@ def discriminator_variables(
         discriminator: the fields of `PatchDiscriminator`.
         keypoints: how many heat-maps it sees beside the image; 0 where it is not conditioned on them.
         title: the beginning of an error's sentence.
+        system: whose checkpoint it is; all of the family have this discriminator.
 
     Raises:
         InputError: the checkpoint has no discriminator, or one of other settings.
     """
-    tensors = network_tensors(state_dicts, ["discriminator"], title=title, system="FOMM")
+    tensors = network_tensors(state_dicts, ["discriminator"], title=title, system=system)
     module = PatchDiscriminator(**discriminator)
     # The smallest image that leaves one number after all convolutions without padding.
     size = 4

@@ -1,7 +1,5 @@
 """The estimator of a head's pose and expression: all that a frame contributes to face vid2vid."""
 
-import math
-
 import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
@@ -53,7 +51,7 @@ class HeadEstimator(nn.Module):
         )
 
     def _angle(self, features: Array, name: str) -> Array:
-        return expected_degrees(self._linear(features, self.bins, name), first=-3 * math.floor(self.bins / 2))
+        return expected_degrees(self._linear(features, self.bins, name), first=-3.0 * (self.bins // 2))
 
     def _linear(self, features: Array, count: int, name: str) -> Array:
         # Full precision: accelerators round the factors to 8 or 11 bits, and these are angles and positions.

@@ -75,7 +75,7 @@ class VolumeGenerator(nn.Module):
         return pixel_shuffle(x, self.upscale)
 
 
-def pixel_shuffle(x: Float[Array, "b h w n"], factor: int) -> Float[Array, "b {factor}*h {factor}*w n//{factor}**2"]:
+def pixel_shuffle(x: Float[Array, "b h w n"], factor: int) -> Float[Array, "b _y _x _c"]:
     """Channels laid out as pixels: result[factor h + i, factor w + j, c] = x[h, w, (c factor + i) factor + j]."""
     b, h, w, n = x.shape
     x = x.reshape(b, h, w, n // factor**2, factor, factor).transpose(0, 1, 4, 2, 5, 3)
