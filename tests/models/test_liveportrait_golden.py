@@ -55,7 +55,7 @@ def run(golden, reference) -> Run:
     weights = variables(reference)
 
     @jax.jit
-    def everything(source, driving, keypoints):
+    def everything(weights, source, driving, keypoints):
         (encoded, canonical, motion), first = MODULE.apply(
             weights, source, driving, method=_encode_both, capture_intermediates=True
         )
@@ -63,7 +63,7 @@ def run(golden, reference) -> Run:
         return encoded, canonical, motion, rendering, {**first["intermediates"], **second["intermediates"]}
 
     keypoints = Keypoints(jnp.asarray(golden["out/x_d"]))
-    *values, inside = everything(images(golden["in/source"]), images(golden["in/driving"]), keypoints)
+    *values, inside = everything(weights, images(golden["in/source"]), images(golden["in/driving"]), keypoints)
     return Run(*values, flatten_dict(inside, sep="/"))
 
 
