@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from thf_jax.errors import InputError
+from thf_jax.inference import free_view
 from thf_jax.inference.best_frame import relative_scale
 from thf_jax.inference.smoothing import smooth as smoothed
 from thf_jax.models.animator import Animator
@@ -20,9 +21,7 @@ from thf_jax.types import Rendering
 
 _ELSEWHERE = {
     "mode": ("mraa",),
-    "yaw": ("face_vid2vid",),
-    "pitch": ("face_vid2vid",),
-    "roll": ("face_vid2vid",),
+    **dict.fromkeys(free_view.OPTIONS, free_view.SYSTEMS),
     "adapt_variance": ("monkey_net",),
 }
 """Keywords that some systems have, and which."""
@@ -57,6 +56,7 @@ def animate(
         batch_size: how many frames are rendered at once; more of them fill an accelerator, and memory.
         ahead: how many batches are under way before a result is handed out. 1 lets the device work while the caller
             writes; 0 answers each frame at once, as a live view needs it.
+        others: options of some systems: those of `free_view.viewer` for systems with head motion.
 
     Raises:
         InputError: options that contradict each other or that the system lacks, or a motion of another system.
@@ -66,16 +66,22 @@ def animate(
         raise InputError("adapt_scale and initial shape relative motion: leave them out where relative=False")
     if batch_size < 1 or ahead < 0:
         raise InputError(f"batch_size is 1 or more and ahead 0 or more, not {batch_size} and {ahead}")
-    rest = animator.motion(source)
+    rest, encoded = animator.motion(source), animator.encode(source)
     motions = smoothed((_motion_in(animator, rest, frame) for frame in frames), smooth)
     if relative:
-        motions = _transferred(motions, rest, initial, adapt_scale)
-    renderings = _rendered(animator, animator.encode(source), motions, batch_size)
+        canonical = getattr(encoded, "canonical", None)
+        motions = _transferred(motions, rest, initial, canonical, adapt_scale)
+    if others:
+        view = free_view.viewer(animator, others)
+        motions = (view(motion, rest) for motion in motions)
+    renderings = _rendered(animator, encoded, motions, batch_size)
     return itertools.chain.from_iterable(_running_ahead(renderings, ahead))
 
 
 def _refuse(others: dict[str, Any], system: str) -> None:
     for name in others:
+        if system in _ELSEWHERE.get(name, ()):
+            continue
         if name in _ELSEWHERE:
             systems = ", ".join(_ELSEWHERE[name])
             raise InputError(f"{name}= is an option of the system {systems}; this model's system is {system}")
@@ -105,12 +111,12 @@ def _transfer(motion: Any, initial: Any, onto: Any, scale: float | jax.Array) ->
     return motion.transfer(initial, onto, scale=scale)
 
 
-def _transferred(motions: Iterable[Any], rest: Any, initial: Any, adapt_scale: bool) -> Iterator[Any]:
+def _transferred(motions: Iterable[Any], rest: Any, initial: Any, canonical: Any, adapt_scale: bool) -> Iterator[Any]:
     scale = None
     for motion in motions:
         initial = motion if initial is None else initial
         if scale is None:
-            scale = relative_scale(rest, initial) if adapt_scale else 1.0
+            scale = relative_scale(rest, initial, canonical=canonical) if adapt_scale else 1.0
         yield _transfer(motion, initial, rest, scale)
 
 
