@@ -3,6 +3,7 @@
 import math
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -18,21 +19,35 @@ SETTINGS = {
     "dense_motion": {"width": 4, "depth": 2, "most": 16, "scale": 0.5},
     "generator": {"width": 4, "most": 8, "down_blocks": 1, "residual_blocks": 1},
 }
+HEAD_SETTINGS = {
+    "detector": {"count": 5, "width": 2, "depth": 2, "most": 8, "volume_depth": 2, "scale": 0.5},
+    "estimator": {"count": 5, "width": 4, "bins": 12},
+    "appearance": {"width": 4, "most": 8, "down_blocks": 1, "channels": 4, "volume_depth": 2, "residual_blocks": 1},
+    "dense_motion": {"width": 2, "depth": 2, "most": 8, "compressed": 2},
+    "generator": {"width": 4, "up_blocks": 1, "middle_blocks": 1, "spade": False},
+}
+GAINS = {"heatmaps": 4, "yaw": 3, "pitch": 3, "roll": 3}
+"""Of layers whose output should vary, for keypoints and heads that move."""
 
 
-def tiny_animator(seed: int = 0) -> Animator:
+def tiny_animator(seed: int = 0, system: str = "fomm", settings: dict[str, Any] = SETTINGS) -> Animator:
     """FOMM with 4 keypoints at 32 px. Its random weights are large enough for every output to depend on every input."""
     random = np.random.default_rng(seed)
-    shapes = flatten_dict(variable_shapes("fomm", SETTINGS, SIZE), sep="/")
+    shapes = flatten_dict(variable_shapes(system, settings, SIZE), sep="/")
     # Drawn with NumPy, since compiling the initialisation takes longer than everything that is then done with it.
     drawn = {name: _draw(random, name, shape.shape).astype(np.float32) for name, shape in shapes.items()}
-    return Animator("fomm", SIZE, SETTINGS, unflatten_dict(drawn, sep="/"))
+    return Animator(system, SIZE, settings, unflatten_dict(drawn, sep="/"))
+
+
+def tiny_head_animator(seed: int = 0) -> Animator:
+    """Face vid2vid with 5 keypoints and the plain generator at 32 px, as `tiny_animator` is."""
+    return tiny_animator(seed, "face_vid2vid", HEAD_SETTINGS)
 
 
 def _draw(random: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.ndarray:
     noise = random.standard_normal(shape)
     if name.endswith("kernel"):
-        gain = 4 if "heatmaps" in name else 1  # for keypoints that move
+        gain = next((gain for layer, gain in GAINS.items() if layer in name), 1)
         return gain * noise / math.sqrt(math.prod(shape[:-1]))
     if name == "params/detector/jacobians/bias":
         return np.tile([1, 0, 0, 1], shape[0] // 4)

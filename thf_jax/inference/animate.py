@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from thf_jax.errors import InputError
+from thf_jax.inference import free_view
 from thf_jax.inference.best_frame import relative_scale
 from thf_jax.inference.liveportrait.animate import portrait_pairs
 from thf_jax.inference.liveportrait.options import OPTION_NAMES
@@ -22,11 +23,9 @@ from thf_jax.types import Rendering
 
 _ELSEWHERE = {
     "mode": ("mraa",),
-    "yaw": ("face_vid2vid",),
-    "pitch": ("face_vid2vid",),
-    "roll": ("face_vid2vid",),
+    **dict.fromkeys(free_view.OPTIONS, free_view.SYSTEMS),
     "adapt_variance": ("monkey_net",),
-    **dict.fromkeys(("landmarks", *OPTION_NAMES), ("liveportrait",)),
+    **dict.fromkeys(("landmarks", "controls", *OPTION_NAMES), ("liveportrait",)),
 }
 """Keywords that some systems have, and which."""
 _OWN = ("relative", "adapt_scale", "initial", "smooth", "batch_size", "ahead")
@@ -60,7 +59,8 @@ def animate(
         batch_size: how many frames are rendered at once; more of them fill an accelerator, and memory.
         ahead: how many batches are under way before a result is handed out. 1 lets the device work while the caller
             writes; 0 answers each frame at once, as a live view needs it.
-        others: of single systems. LivePortrait: `landmarks` and the fields of `PortraitOptions`.
+        others: options of some systems: those of `free_view.viewer` for systems with head motion; for LivePortrait also
+            those of `liveportrait.animate.portrait_pairs`.
 
     Raises:
         InputError: options that contradict each other or that the system lacks, or a motion of another system.
@@ -72,16 +72,18 @@ def animate(
         raise InputError(f"batch_size is 1 or more and ahead 0 or more, not {batch_size} and {ahead}")
     if animator.system == "liveportrait":
         if adapt_scale:
-            raise InputError(
-                "adapt_scale means nothing to liveportrait, whose motion has a scale; rescale is near to it"
-            )
+            raise InputError("adapt_scale means nothing to liveportrait, whose motion has a scale: leave it out")
         pairs = portrait_pairs(animator, source, frames, relative=relative, initial=initial, smooth=smooth, **others)
     else:
-        rest = animator.motion(source)
+        rest, encoded = animator.motion(source), animator.encode(source)
         motions = smoothed((_motion_in(animator, rest, frame) for frame in frames), smooth)
         if relative:
-            motions = _transferred(motions, rest, initial, adapt_scale)
-        pairs = zip(itertools.repeat(animator.encode(source)), motions, strict=False)
+            canonical = getattr(encoded, "canonical", None)
+            motions = _transferred(motions, rest, initial, canonical, adapt_scale)
+        if others:
+            view = free_view.viewer(animator, others)
+            motions = (view(motion, rest) for motion in motions)
+        pairs = zip(itertools.repeat(encoded), motions, strict=False)
     renderings = _rendered(animator, pairs, batch_size)
     return itertools.chain.from_iterable(_running_ahead(renderings, ahead))
 
@@ -119,12 +121,12 @@ def _transfer(motion: Any, initial: Any, onto: Any, scale: float | jax.Array) ->
     return motion.transfer(initial, onto, scale=scale)
 
 
-def _transferred(motions: Iterable[Any], rest: Any, initial: Any, adapt_scale: bool) -> Iterator[Any]:
+def _transferred(motions: Iterable[Any], rest: Any, initial: Any, canonical: Any, adapt_scale: bool) -> Iterator[Any]:
     scale = None
     for motion in motions:
         initial = motion if initial is None else initial
         if scale is None:
-            scale = relative_scale(rest, initial) if adapt_scale else 1.0
+            scale = relative_scale(rest, initial, canonical=canonical) if adapt_scale else 1.0
         yield _transfer(motion, initial, rest, scale)
 
 

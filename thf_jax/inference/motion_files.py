@@ -9,9 +9,11 @@ A `.motion` file is a numpy archive (`numpy.load(path, allow_pickle=False)` read
     position, jacobian, ...
               one float32 array a field of the kind, a row a frame; a field that is None has no array
 
-For Keypoints, `position` is (x, y) in [-1, 1], the ends at pixel centres, and `jacobian` is a 2 x 2 matrix. float32 is
-what the models compute in: animating from the file equals animating from the clip. 10 keypoints with Jacobians take 240
-bytes a frame before compression.
+For Keypoints, `position` is (x, y) in [-1, 1], the ends at pixel centres, and `jacobian` is a 2 x 2 matrix. For
+HeadMotion, `rotation` is a 3 x 3 matrix that acts on columns (x, y, z), `translation` and `expression` (an offset of
+every keypoint, after the rotation) are in the same units, and `scale` is the size of the head. float32 is what the
+models compute in: animating from the file equals animating from the clip. 10 keypoints with Jacobians take 240 bytes a
+frame before compression; `inference.bit_stream` codes head motion in far fewer.
 """
 
 import dataclasses
@@ -28,13 +30,23 @@ import numpy as np
 
 from thf_jax.errors import InputError
 from thf_jax.inference.outputs import appearing, check_output
-from thf_jax.types import Keypoints
+from thf_jax.types import HeadMotion, Keypoints
 
 FORMAT = "thf_jax motion"
 VERSION = 1
 SUFFIX = ".motion"
 _KINDS: dict[str, tuple[type[Any], dict[str, str]]] = {
-    "Keypoints": (Keypoints, {"position": "frame keypoint xy", "jacobian": "frame keypoint row column"})
+    "Keypoints": (Keypoints, {"position": "frame keypoint xy", "jacobian": "frame keypoint row column"}),
+    "HeadMotion": (
+        HeadMotion,
+        {
+            "rotation": "frame row column",
+            "translation": "frame xyz",
+            "expression": "frame keypoint xyz",
+            "scale": "frame one",
+            "openness": "frame eyes_and_lips",
+        },
+    ),
 }
 _HEADER_TYPES = {"system": str, "model": str | None, "kind": str, "rate": str, "frames": int, "size": int}
 

@@ -1,5 +1,6 @@
 """LivePortrait's motion extractor: all numbers that say what a frame does, from one network."""
 
+import math
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -18,12 +19,15 @@ class MotionExtractor(nn.Module):
         count: the number of keypoints.
         bins: of each angle, 3 degrees wide; their middle is 0 degrees.
         depths, widths: of the ConvNeXt.
+        order, pi: how angles make a rotation, see `ops.rotation`.
     """
 
     count: int = 21
     bins: int = 66
     depths: Sequence[int] = (3, 3, 9, 3)
     widths: Sequence[int] = (96, 192, 384, 768)
+    order: str = "roll_yaw_pitch"
+    pi: float = math.pi
 
     @nn.compact
     def __call__(self, frame: Float[Array, "b h w 3"]) -> tuple[Float[Array, "b k 3"], HeadMotion]:
@@ -40,7 +44,7 @@ class MotionExtractor(nn.Module):
         # Distance from the camera shows in the scale: the original ignores t_z wherever it uses t.
         translation = head("translation", 3) * jnp.array([1, 1, 0], features.dtype)
         motion = HeadMotion(
-            rotation=rotation_matrix(yaw, pitch, roll, order="roll_yaw_pitch"),
+            rotation=rotation_matrix(yaw, pitch, roll, order=self.order, pi=self.pi),
             translation=translation,
             expression=expression,
             scale=head("scale", 1),

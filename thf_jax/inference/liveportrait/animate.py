@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -11,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from thf_jax.errors import InputError
+from thf_jax.inference import free_view
 from thf_jax.inference.landmarks import LandmarkProvider, openness
 from thf_jax.inference.liveportrait.corrections import Face
-from thf_jax.inference.liveportrait.drive import Portrait, drive_clip, drive_picture
+from thf_jax.inference.liveportrait.drive import Edit, Portrait, drive_clip, drive_picture
+from thf_jax.inference.liveportrait.expressions import expression_edit
 from thf_jax.inference.liveportrait.options import PortraitOptions
 from thf_jax.inference.smoothing import smooth as smoothed
 from thf_jax.inference.video import to_uint8
@@ -30,6 +32,7 @@ def portrait_pairs(
     initial: HeadMotion | None,
     smooth: float,
     landmarks: LandmarkProvider | None = None,
+    controls: Mapping[str, float] | None = None,
     **options: Any,
 ) -> Iterator[tuple[EncodedVolume, Keypoints]]:
     """For every frame of the result the encoded source and the keypoints that it is rendered with.
@@ -42,13 +45,15 @@ def portrait_pairs(
         relative, initial, smooth: as in `animate`.
         landmarks: finds the 203 landmarks of the face in a picture; needed for options about eyes and lips. A motion
             that has its `openness` needs none.
-        options: the fields of `PortraitOptions`.
+        controls: changes of the expression by name, see `expressions.RANGES`: {"smile": 0.5}.
+        options: the fields of `PortraitOptions`, and `free_view.OPTIONS`.
 
     Raises:
         InputError: options that mean nothing or contradict each other, or that need landmarks; a frame that is no
             picture and no head motion of this model.
     """
-    chosen = PortraitOptions(relative=relative, **options)
+    view = {name: options.pop(name) for name in free_view.OPTIONS if name in options}
+    chosen, edit = PortraitOptions(relative=relative, **options), _editor(animator, view, controls or {})
     if chosen.uses_landmarks and landmarks is None:
         raise InputError(
             "retarget, normalize_lips and hold_eyes look at landmarks: give landmarks=, a function that finds them"
@@ -61,11 +66,24 @@ def portrait_pairs(
         portrait = Portrait(encoded.motion, _openness(source, see), canonical=encoded.canonical)
         if see is not None and portrait.openness is None:
             raise InputError("landmarks= finds no face in the source, whose eyes or lips it is asked about")
-        positions = drive_picture(portrait, drivers, correctors, chosen, initial=initial)
+        positions = drive_picture(portrait, drivers, correctors, chosen, initial=initial, edit=edit)
         return zip(itertools.repeat(encoded), map(Keypoints, positions), strict=False)
     portraits = [_portrait(animator, frame, see) for frame in source]
-    positions = drive_clip(portraits, list(drivers), correctors, chosen, initial=initial)
+    positions = drive_clip(portraits, list(drivers), correctors, chosen, initial=initial, edit=edit)
     return zip(map(animator.encode, source), map(Keypoints, positions), strict=False)
+
+
+def _editor(animator: Animator, view: Mapping[str, Any], controls: Mapping[str, float]) -> Edit | None:
+    """What turns heads and changes expressions by hand; None where nothing is asked for."""
+    if not view and not controls:
+        return None
+    turn, change = free_view.viewer(animator, view) if view else None, expression_edit(controls)
+
+    def edit(motion: HeadMotion, source: HeadMotion) -> HeadMotion:
+        motion = motion if turn is None else turn(motion, source)
+        return dataclasses.replace(motion, expression=motion.expression + change) if controls else motion
+
+    return edit
 
 
 def _portrait(animator: Animator, picture: Any, see: LandmarkProvider | None) -> Portrait:

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -23,6 +23,9 @@ from thf_jax.inference.liveportrait.motion import (
 from thf_jax.inference.liveportrait.options import PortraitOptions
 from thf_jax.inference.liveportrait.regions import region_of
 from thf_jax.types import HeadMotion
+
+
+Edit = Callable[[HeadMotion, HeadMotion], HeadMotion]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +48,7 @@ def drive_picture(
     options: PortraitOptions,
     *,
     initial: HeadMotion | None = None,
+    edit: Edit | None = None,
 ) -> Iterator[Positions]:
     """The keypoints of a picture that is driven by a clip, drawn frame by frame; or by one picture.
 
@@ -57,6 +61,7 @@ def drive_picture(
         correctors: the networks.
         options: what to do; `observation_variance` and `hold_eyes` are for moving sources.
         initial: the driver's motion that corresponds to the source as it is; by default the first frame's.
+        edit: what a motion that was carried over becomes, given the source's own as well; by default itself.
     """
     frames = iter(drivers)
     begin = list(itertools.islice(frames, 2))
@@ -72,7 +77,8 @@ def drive_picture(
     still, first, ratio = portrait.still, None, 1.0
     for driver in itertools.chain(begin, frames):
         moved = _moved(driver.motion, initial, portrait.motion, options.relative)
-        driven = _pose(portrait.canonical, limited(moved, portrait.motion, region))
+        motion = limited(moved, portrait.motion, region)
+        driven = _pose(portrait.canonical, motion if edit is None else edit(motion, portrait.motion))
         if options.rescale and not single:
             if first is None:
                 first, ratio = driven, hull_ratio(np.asarray(still), np.asarray(driven))
@@ -87,6 +93,7 @@ def drive_clip(
     options: PortraitOptions,
     *,
     initial: HeadMotion | None = None,
+    edit: Edit | None = None,
 ) -> Iterator[Positions]:
     """The keypoints of a clip that is driven by another, as many frames as the shorter one has; or by one picture.
 
@@ -97,7 +104,7 @@ def drive_clip(
         drivers: one a frame of the driver.
         correctors: the networks.
         options: what to do; `rescale` is for pictures.
-        initial: as for `drive_picture`.
+        initial, edit: as for `drive_picture`.
     """
     single = len(drivers) == 1
     count = len(portraits) if single else min(len(portraits), len(drivers))
@@ -112,6 +119,7 @@ def drive_clip(
     if not single:
         moved = smoothed(moved, options.observation_variance)
     motions = limited(moved, sources, region_of(options.region, whole=False))
+    motions = motions if edit is None else edit(motions, sources)
     for index, (portrait, driver) in enumerate(zip(portraits, drivers, strict=False)):
         motion = jax.tree.map(operator.itemgetter(index), motions)
         driven, first = _pose(portrait.canonical, motion), portraits[0].openness
