@@ -3,7 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
-from data_pipelines.datasets import Dataset, RecordDataset
+from data_pipelines.built import RecordDataset
+from data_pipelines.datasets import Dataset
 from data_pipelines.errors import InputError
 from data_pipelines.moving_heads.clips import clip_labels
 from data_pipelines.moving_heads.on_the_fly import OnTheFly

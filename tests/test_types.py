@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thf_jax.types import DrivingCode, EmbeddedFace, EncodedImage, Keypoints, Rendering, Warp
+from thf_jax.ops.rotation import rotation_matrix
+from thf_jax.types import DrivingCode, EmbeddedFace, EncodedImage, EncodedVolume, HeadMotion, Keypoints, Rendering, Warp
 
 positions = arrays.arrays(np.float32, (4, 2), elements=st.floats(-1, 1, width=32))
 # Away from singular: no entry of the noise can undo the identity.
@@ -150,3 +151,46 @@ def test_stretched_keypoints_are_those_of_a_stretched_picture():
     np.testing.assert_allclose(stretched.jacobian, np.diag([2, 0.5]) @ np.asarray(motion.jacobian), rtol=1e-6)
     assert stretched.covariance is None
     assert motion.replace(jacobian=None).stretched(factors).jacobian is None
+
+
+def some_head_motion(seed: int, *batch: int, scale: bool = False) -> HeadMotion:
+    random = np.random.default_rng(seed)
+
+    def draw(*shape: int, reach: float = 1.0) -> jax.Array:
+        return jnp.asarray(random.uniform(-reach, reach, (*batch, *shape)), jnp.float32)
+
+    rotation = rotation_matrix(draw(reach=60), draw(reach=60), draw(reach=60))
+    size = jnp.asarray(random.uniform(0.5, 2, (*batch, 1)), jnp.float32) if scale else None
+    return HeadMotion(rotation, draw(3), draw(4, 3), size)
+
+
+@pytest.mark.parametrize("sized", [True, False])
+def test_heads_are_turned_by_the_change_and_the_rest_is_added(sized):
+    motion, initial, onto = (some_head_motion(seed, scale=sized) for seed in range(3))
+    moved = motion.transfer(initial, onto, scale=1.5)
+    # The turn that takes the initial rotation to this one takes that of the target to the result.
+    turn = np.asarray(motion.rotation) @ np.linalg.inv(initial.rotation)
+    np.testing.assert_allclose(moved.rotation, turn @ np.asarray(onto.rotation), atol=1e-5)
+    for name in ("translation", "expression"):
+        ours, first, target = (np.asarray(getattr(x, name)) for x in (motion, initial, onto))
+        np.testing.assert_allclose(getattr(moved, name), target + 1.5 * (ours - first), atol=1e-6)
+    if sized:
+        np.testing.assert_allclose(moved.scale / onto.scale, motion.scale / initial.scale, rtol=1e-6)
+    else:
+        assert moved.scale is None
+
+
+def test_from_the_targets_own_head_the_motion_is_the_drivers_and_without_a_change_nothing_moves():
+    motion, onto = some_head_motion(0), some_head_motion(1)
+    for moved, expected in ((motion.transfer(onto, onto), motion), (motion.transfer(motion, onto), onto)):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), moved, expected)
+
+
+def test_head_motions_take_batches_as_vmap_does():
+    motion, initial, onto = some_head_motion(0, 3, scale=True), some_head_motion(1, scale=True), some_head_motion(2)
+    together = motion.transfer(initial, onto)
+    alone = jax.vmap(lambda x: x.transfer(initial, onto))(motion)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), together, alone)
+    assert motion.batched and not initial.batched
+    encoded = EncodedVolume(jnp.zeros((2, 4, 4, 3)), jnp.zeros((2, 1, 2, 2, 3)), jnp.zeros((2, 4, 3)), motion)
+    assert encoded.batched

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from thf_jax.inference.motion_files import MotionFile, read_motion, write_motion
     from thf_jax.inference.video import write_video
     from thf_jax.models.animator import Animator
-    from thf_jax.types import Keypoints, Rendering, Warp
+    from thf_jax.types import HeadMotion, Keypoints, Rendering, Warp
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Animator",
+    "HeadMotion",
     "InputError",
     "Keypoints",
     "MotionFile",
@@ -39,6 +40,7 @@ __all__ = [
 
 _HOMES = {
     "Animator": "thf_jax.models.animator",
+    "HeadMotion": "thf_jax.types",
     "InputError": "thf_jax.errors",
     "Keypoints": "thf_jax.types",
     "MotionFile": "thf_jax.inference.motion_files",

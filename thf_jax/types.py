@@ -75,6 +75,8 @@ class HeadMotion:
     """How far each keypoint is from where it would be with the face at rest, after the rotation."""
     scale: Float[Array, "*b 1"] | None = None
     """The size of the head; None means 1."""
+    openness: Float[Array, "*b 3"] | None = None
+    """How far left eye, right eye and lips are open, read off landmarks; None where none were. It moves nothing."""
 
     @property
     def batched(self) -> bool:

@@ -18,6 +18,15 @@ SETTINGS = {
     "dense_motion": {"width": 4, "depth": 2, "most": 16, "scale": 0.5},
     "generator": {"width": 4, "most": 8, "down_blocks": 1, "residual_blocks": 1},
 }
+HEAD_SETTINGS = {
+    "detector": {"count": 5, "width": 2, "depth": 2, "most": 8, "volume_depth": 2, "scale": 0.5},
+    "estimator": {"count": 5, "width": 4, "bins": 12},
+    "appearance": {"width": 4, "most": 8, "down_blocks": 1, "channels": 4, "volume_depth": 2, "residual_blocks": 1},
+    "dense_motion": {"width": 2, "depth": 2, "most": 8, "compressed": 2},
+    "generator": {"width": 4, "up_blocks": 1, "middle_blocks": 1, "spade": False},
+}
+GAINS = {"heatmaps": 4, "unet": 2, "yaw": 3, "pitch": 3, "roll": 3}
+"""Of layers whose output should vary, for keypoints, codes and heads that move."""
 
 
 X2FACE_SIZE = 8
@@ -46,10 +55,15 @@ def drawn_animator(system: str, size: int, settings: dict, seed: int = 0) -> Ani
     return Animator(system, size, settings, unflatten_dict(drawn, sep="/"))
 
 
+def tiny_head_animator(seed: int = 0) -> Animator:
+    """Face vid2vid with 5 keypoints and the plain generator at 32 px, drawn likewise."""
+    return drawn_animator("face_vid2vid", SIZE, HEAD_SETTINGS, seed)
+
+
 def _draw(random: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.ndarray:
     noise = random.standard_normal(shape)
     if name.endswith("kernel"):
-        gain = 4 if "heatmaps" in name else 2 if "unet" in name else 1  # for keypoints and codes that move
+        gain = next((gain for layer, gain in GAINS.items() if layer in name), 1)
         return gain * noise / math.sqrt(math.prod(shape[:-1]))
     if name == "params/detector/jacobians/bias":
         return np.tile([1, 0, 0, 1], shape[0] // 4)

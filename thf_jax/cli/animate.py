@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thf_jax.cli.free_view import add_view_options, view_options
 from thf_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("-o", "--output", default="out.mp4", help="mp4, mov, webm, gif or a new folder (%(default)s)")
     parser.add_argument("--model", help="a shipped model's name or a model directory; by default the shipped one")
     add_motion_options(parser)
+    add_view_options(parser)
     parser.add_argument(
         "--crop",
         action=argparse.BooleanOptionalAction,
@@ -142,13 +144,14 @@ def run(options: argparse.Namespace) -> None:
         frames = driving_frames(driving, animator.size, crop=options.crop)
         motions = frames if driving.motion else map(animator.motion, frames)
         progress = Progress(motions, label="comparing", total=driving.length)
-        best, motion_options["initial"] = best_frame(animator.motion(face), progress)
+        canonical = getattr(animator.encode(face), "canonical", None)
+        best, motion_options["initial"] = best_frame(animator.motion(face), progress, canonical=canonical)
         print(f"frame {best} is nearest to the portrait's pose")
     frames = driving_frames(driving, animator.size, crop=options.crop)
     detail = detail_of(source, animator.size, crop=options.crop) if options.detail else None
     shown = face if detail is None else detail
     compose = composer(source, shown, crop=options.crop, paste_back=options.paste_back, compare=options.compare)
-    moving = results(animator, faces, frames, detail=detail, **motion_options)
+    moving = results(animator, faces, frames, detail=detail, **motion_options, **view_options(options))
     progress = Progress(moving, label="animating", total=driving.length)
     with open_video(target, driving.rate, sound_from=driving.sound) as write:
         for result, frame in progress:

@@ -16,7 +16,7 @@ from data_pipelines.moving_heads import OnTheFly, TrueFlow
 from data_pipelines.records import ClipEntry
 from thf_jax.errors import InputError
 from thf_jax.inference.animate import animate
-from thf_jax.models import published
+from thf_jax.interop.shapes import complete
 from thf_jax.models.animator import Animator
 from thf_jax.ops.sampling import resize_map
 from thf_jax.types import Rendering
@@ -130,8 +130,8 @@ def _in_plane(grid: Float[Array, "*z h w d"]) -> Float[Array, "h w 2"]:
 
 def _align_corners(animator: Animator) -> bool:
     """How the system reads its grid, see `ops.sampling`."""
-    parts = published(animator.system)
-    return all({**part, **animator.settings.get(name, {})}.get("align_corners", True) for name, part in parts.items())
+    parts = complete(animator.system, animator.settings).values()
+    return all(part.get("align_corners", True) for part in parts if part is not None)
 
 
 @functools.partial(jax.jit, static_argnames="shape")

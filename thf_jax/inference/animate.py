@@ -14,7 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from thf_jax.errors import InputError
+from thf_jax.inference import free_view
 from thf_jax.inference.best_frame import relative_scale
+from thf_jax.inference.liveportrait.animate import portrait_pairs
+from thf_jax.inference.liveportrait.options import OPTION_NAMES
 from thf_jax.inference.smoothing import smooth as smoothed
 from thf_jax.models.animator import Animator
 from thf_jax.types import Rendering
@@ -23,9 +26,8 @@ _SPECIAL = {
     "mode": ("mraa",),
     "background": ("mraa",),
     "adapt_variance": ("monkey_net",),
-    "yaw": ("face_vid2vid",),
-    "pitch": ("face_vid2vid",),
-    "roll": ("face_vid2vid",),
+    **dict.fromkeys(free_view.OPTIONS, free_view.SYSTEMS),
+    **dict.fromkeys(("landmarks", "controls", *OPTION_NAMES), ("liveportrait",)),
 }
 """Keywords that some systems alone have, and which."""
 _COMMON = ("relative", "adapt_scale", "initial", "smooth", "batch_size", "ahead")
@@ -52,7 +54,8 @@ def animate(
     Args:
         animator: a model, see `thf_jax.load`.
         source: a picture, [h w 3], uint8 or floating in [0, 1]; for X2Face also several of one person, [n h w 3] or a
-            list of them, of which the first counts as the pose that relative motion starts from.
+            list of them, of which the first counts as the pose that relative motion starts from; for LivePortrait also
+            the frames of a clip, [n h w 3].
         frames: pictures like the source, or motions: those of a motion file, or what `animator.motion` gives.
         adapt_scale: enlarge relative motion by the ratio of the faces' sizes, see `relative_scale`.
         initial: the driver's motion that corresponds to the source as it is; by default the first frame's.
@@ -65,6 +68,8 @@ def animate(
             relative motion (whose published form has `adapt_scale`); `background=True` lets the background move as
             measured between source and frame, which must then be a picture.
             Monkey-Net: `adapt_variance=True` adapts the keypoints' covariance like their position in relative motion.
+            Systems with head motion: those of `free_view.viewer`; LivePortrait also those of
+            `liveportrait.animate.portrait_pairs`.
 
     Raises:
         InputError: options that contradict each other or that the system lacks, or a motion of another system.
@@ -79,15 +84,24 @@ def animate(
         )
     if batch_size < 1 or ahead < 0:
         raise InputError(f"batch_size is 1 or more and ahead 0 or more, not {batch_size} and {ahead}")
-    encoded = animator.encode(source)
-    rest = encoded.motion
-    since = source if special.get("background", False) else None
-    motions = smoothed((_motion_in(animator, rest, frame, since) for frame in frames), smooth)
-    if disentangle:
-        motions = (animator.combine(rest, motion) for motion in motions)
-    if relative:
-        motions = _transferred(motions, rest, initial, adapt_scale, adapt_variance)
-    renderings = _rendered(animator, encoded, motions, batch_size)
+    if animator.system == "liveportrait":
+        if adapt_scale:
+            raise InputError("adapt_scale means nothing to liveportrait, whose motion has a scale: leave it out")
+        pairs = portrait_pairs(animator, source, frames, relative=relative, initial=initial, smooth=smooth, **special)
+    else:
+        encoded = animator.encode(source)
+        rest = encoded.motion
+        since = source if special.get("background", False) else None
+        motions = smoothed((_motion_in(animator, rest, frame, since) for frame in frames), smooth)
+        if disentangle:
+            motions = (animator.combine(rest, motion) for motion in motions)
+        if relative:
+            motions = _transferred(motions, encoded, initial, adapt_scale=adapt_scale, adapt_variance=adapt_variance)
+        if view_options := {name: value for name, value in special.items() if name in free_view.OPTIONS}:
+            view = free_view.viewer(animator, view_options)
+            motions = (view(motion, rest) for motion in motions)
+        pairs = zip(itertools.repeat(encoded), motions, strict=False)
+    renderings = _rendered(animator, pairs, batch_size)
     return itertools.chain.from_iterable(_running_ahead(renderings, ahead))
 
 
@@ -136,24 +150,28 @@ def _transfer(motion: Any, initial: Any, onto: Any, scale: float | jax.Array, *,
 
 
 def _transferred(
-    motions: Iterable[Any], rest: Any, initial: Any, adapt_scale: bool, adapt_variance: bool
+    motions: Iterable[Any], encoded: Any, initial: Any, *, adapt_scale: bool, adapt_variance: bool
 ) -> Iterator[Any]:
+    """The motions relative to `initial`, by default the first of them, from the encoded source's own motion on."""
+    rest, canonical = encoded.motion, getattr(encoded, "canonical", None)
     scale = None
     for motion in motions:
         initial = motion if initial is None else initial
         if scale is None:
-            scale = relative_scale(rest, initial) if adapt_scale else 1.0
+            scale = relative_scale(rest, initial, canonical=canonical) if adapt_scale else 1.0
         yield _transfer(motion, initial, rest, scale, adapt_variance=adapt_variance)
 
 
-def _rendered(animator: Animator, encoded: Any, motions: Iterator[Any], batch_size: int) -> Iterator[list[Rendering]]:
-    while batch := list(itertools.islice(motions, batch_size)):
+def _rendered(animator: Animator, pairs: Iterator[tuple[Any, Any]], batch_size: int) -> Iterator[list[Rendering]]:
+    """The renderings of pairs of an encoded source, most often the same one, and a motion."""
+    while batch := list(itertools.islice(pairs, batch_size)):
         if batch_size == 1:
-            yield [animator.render(encoded, batch[0])]
+            yield [animator.render(*batch[0])]
             continue
         # The last batch is filled up, since another size would be compiled anew.
-        filled = batch + [batch[-1]] * (batch_size - len(batch))
-        yield _rows(animator.render(encoded, _stacked(*filled)))[: len(batch)]
+        sources, motions = zip(*batch, *[batch[-1]] * (batch_size - len(batch)), strict=True)
+        source = sources[0] if all(one is sources[0] for one in sources) else _stacked(*sources)
+        yield _rows(animator.render(source, _stacked(*motions)))[: len(batch)]
 
 
 @jax.jit

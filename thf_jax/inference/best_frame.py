@@ -8,11 +8,12 @@ from jaxtyping import Float
 from scipy.spatial import ConvexHull, QhullError
 
 from thf_jax.errors import InputError
+from thf_jax.types import HeadMotion
 
 
-def hull_area(position: Float[np.ndarray, "k 2"]) -> float:
-    """The area of the convex hull of the points; 0 where they lie on a line or are fewer than three."""
-    if len(position) < 3:
+def hull_area(position: Float[np.ndarray, "k d"]) -> float:
+    """The area of the convex hull of the points, in 3-D its volume; 0 where they are flat or too few to have one."""
+    if len(position) <= position.shape[1]:
         return 0.0
     try:
         return float(ConvexHull(position).volume)  # of a planar hull, `volume` is the area and `area` the perimeter
@@ -20,32 +21,39 @@ def hull_area(position: Float[np.ndarray, "k 2"]) -> float:
         return 0.0
 
 
-def relative_scale(source: Any, initial: Any) -> float:
+def relative_scale(source: Any, initial: Any, *, canonical: Any = None) -> float:
     """How much larger the source's face is than the driver's.
 
-    The root of the ratio of their hulls' areas; 1 where either hull is flat. Both are motions with keypoints.
+    The root of the ratio of their hulls' areas, in 3-D of their volumes; 1 where either hull is flat. Both are motions
+    with keypoints, or head motions.
+
+    Args:
+        canonical: the source's canonical keypoints [k 3], which head motions pose.
 
     Raises:
         InputError: a motion without keypoints.
     """
-    areas = hull_area(_position(source)), hull_area(_position(initial))
+    areas = hull_area(_position(source, canonical)), hull_area(_position(initial, canonical))
     return float(np.sqrt(areas[0] / areas[1])) if min(areas) > 0 else 1.0
 
 
-def best_frame(source: Any, motions: Iterable[Any]) -> tuple[int, Any]:
+def best_frame(source: Any, motions: Iterable[Any], *, canonical: Any = None) -> tuple[int, Any]:
     """The index and the motion of the frame whose pose is the source's: the one that relative motion should start from.
 
     Each set of keypoints is centred on its mean and divided by the root of its hull's area, and the sum of squared
     distances decides; of equal frames the first wins. FOMM's published demo does this with facial landmarks, in whose
     place the model's own keypoints stand here.
 
+    Args:
+        canonical: the source's canonical keypoints [k 3], which head motions pose.
+
     Raises:
         InputError: no frames, or motions without keypoints.
     """
-    goal = _normalised(_position(source))
+    goal = _normalised(_position(source, canonical))
     smallest, found = np.inf, None
     for index, motion in enumerate(motions):
-        distance = np.sum((_normalised(_position(motion)) - goal) ** 2)
+        distance = np.sum((_normalised(_position(motion, canonical)) - goal) ** 2)
         if distance < smallest or found is None:
             smallest, found = distance, (index, motion)
     if found is None:
@@ -53,7 +61,9 @@ def best_frame(source: Any, motions: Iterable[Any]) -> tuple[int, Any]:
     return found
 
 
-def _position(motion: Any) -> np.ndarray:
+def _position(motion: Any, canonical: Any) -> np.ndarray:
+    if isinstance(motion, HeadMotion) and canonical is not None:
+        motion = motion.pose(canonical)
     position = getattr(motion, "position", None)
     if position is None:
         raise InputError(

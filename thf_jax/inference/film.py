@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from data_pipelines.images import resize
+from thf_jax.errors import InputError
 from thf_jax.inference.animate import animate
 from thf_jax.inference.crop import box_of, look, paste
 from thf_jax.inference.detail import add_source_detail
@@ -16,6 +17,7 @@ from thf_jax.inference.driving import Driving
 from thf_jax.inference.video import to_uint8
 from thf_jax.interop.shapes import complete
 from thf_jax.models.animator import Animator
+from thf_jax.models.volume_generator import VolumeGenerator
 from thf_jax.types import Rendering
 
 LARGEST_DETAIL = 512
@@ -59,6 +61,8 @@ def finisher(animator: Animator, detail: Picture | None) -> Callable[[Rendering]
     """How a rendering becomes its final picture in [0, 1]: as it is, or with the detail of a larger portrait."""
     if detail is None:
         return lambda rendering: rendering.image
+    if isinstance(getattr(animator.module, "generator", None), VolumeGenerator):
+        raise InputError(f"--detail needs a model that warps pictures; {animator.system} warps a volume of features")
     large = jnp.asarray(detail, jnp.float32) / 255
     parts = complete(animator.system, animator.settings).values()
     align_corners = next(part["align_corners"] for part in parts if part and "align_corners" in part)

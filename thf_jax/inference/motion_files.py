@@ -12,7 +12,10 @@ A `.motion` file is a numpy archive (`numpy.load(path, allow_pickle=False)` read
 For Keypoints, `position` is (x, y) in [-1, 1], the ends at pixel centres, and `jacobian` and `covariance` are 2 x 2
 matrices; a `background`, 3 x 3 on (x, y, 1), there is only where it was measured against a source. 10 keypoints with
 Jacobians take 240 bytes a frame before compression. For DrivingCode, `code` has X2Face's numbers, 128 of them and 512
-bytes as published. float32 is what the models compute in: animating from the file equals animating from the clip.
+bytes as published. For HeadMotion, `rotation` is a 3 x 3 matrix that acts on columns (x, y, z), `translation` and
+`expression` (an offset of every keypoint, after the rotation) are in the units of positions, and `scale` is the size of
+the head; `inference.bit_stream` codes head motion in far fewer bytes. float32 is what the models compute in: animating
+from the file equals animating from the clip.
 """
 
 import dataclasses
@@ -29,7 +32,7 @@ import numpy as np
 
 from thf_jax.errors import InputError
 from thf_jax.inference.outputs import appearing, check_output
-from thf_jax.types import DrivingCode, Keypoints
+from thf_jax.types import DrivingCode, HeadMotion, Keypoints
 
 FORMAT = "thf_jax motion"
 VERSION = 1
@@ -45,6 +48,16 @@ _KINDS: dict[str, tuple[type[Any], dict[str, str]]] = {
         },
     ),
     "DrivingCode": (DrivingCode, {"code": "frame channel"}),
+    "HeadMotion": (
+        HeadMotion,
+        {
+            "rotation": "frame row column",
+            "translation": "frame xyz",
+            "expression": "frame keypoint xyz",
+            "scale": "frame one",
+            "openness": "frame eyes_and_lips",
+        },
+    ),
 }
 _HEADER_TYPES = {"system": str, "model": str | None, "kind": str, "rate": str, "frames": int, "size": int}
 

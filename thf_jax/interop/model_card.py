@@ -10,6 +10,8 @@ LICENCES = {
     "mraa": "Snap's sample code licence, for informational use, as the authors' repository "
     "(snap-research/articulated-animation) states it",
     "fomm": "MIT, as the LICENSE file of the authors' repository (AliaksandrSiarohin/first-order-model) states it",
+    "liveportrait": "MIT, as the LICENSE file of the authors' repository (KwaiVGI/LivePortrait) states it; "
+    "an author there says that it holds for the weights as well (issue 193)",
     "face_vid2vid": "CC BY-NC 4.0, as the authors' repository "
     "(zhanglonghao1992/One-Shot_Free-View_Neural_Talking-Head_Synthesis) states it",
     "x2face": "MIT, as the LICENSE file of the authors' repository (oawiles/X2Face) states it",
@@ -17,23 +19,25 @@ LICENCES = {
 """The licence that the authors of a system's published weights state, and where."""
 
 
-def converted_card(system: str, checkpoint: Path, *, settings_from: str, align_corners: bool) -> str:
-    """The text of a MODEL_CARD.md for weights converted from `checkpoint`.
+def converted_card(system: str, *checkpoints: Path, settings_from: str, align_corners: bool) -> str:
+    """The text of a MODEL_CARD.md for weights converted from checkpoints.
 
     Args:
         system: the system's name.
-        checkpoint: the file that was converted; its hash is put on the card.
+        checkpoints: the files that were converted; their hashes are put on the card.
         settings_from: where the settings come from, in words.
         align_corners: how the converted model reads sampling grids.
     """
     ends = "the centres of the border pixels" if align_corners else "the outer edges of the border pixels"
+    files = "\n".join(
+        f"| Converted from | `{file.name}` |\n| SHA-256 of that file | `{file_hash(file)}` |" for file in checkpoints
+    )
     return f"""# {system}, converted from a PyTorch checkpoint
 
 | | |
 | --- | --- |
 | System | {system} |
-| Converted from | `{checkpoint.name}` |
-| SHA-256 of that file | `{file_hash(checkpoint)}` |
+{files}
 | Settings | {settings_from} |
 | Reading of sampling grids | align_corners {align_corners}: -1 and 1 are {ends} |
 | Licence of the original | {LICENCES[system]} |

@@ -27,7 +27,7 @@ RULES: Rules = [
     (r"background/encoder/down(\d+)/(conv|norm)", r"bg_predictor.encoder.down_blocks.\1.\2"),
     ("background/entries", "bg_predictor.fc"),
     # In torch's lists a layer, its batch norm and its ReLU count one after the other.
-    *((f"avd/{ours}/dense{i}", f"avd_network.{theirs}.{3 * i}") for ours, theirs in _AVD.items() for i in range(4)),
+    *((f"avd/{ours}/layer{i}", f"avd_network.{theirs}.{3 * i}") for ours, theirs in _AVD.items() for i in range(4)),
     *((f"avd/{ours}/norm{i}", f"avd_network.{theirs}.{3 * i + 1}") for ours, theirs in _AVD.items() for i in range(3)),
 ]
 _NETWORKS = {"background": "bg_predictor", "avd": "avd_network"}

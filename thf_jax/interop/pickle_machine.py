@@ -173,8 +173,14 @@ def read_pickle(
     constructors: Mapping[str, Callable[..., Any]],
     inert: Collection[str],
     persistent: Callable[[Any], Any],
+    limit: int = LIMIT,
 ) -> Any:
     """The value of the pickle that begins at the stream's position, which is left just after it.
+
+    Args:
+        stream: what is read.
+        constructors, inert, persistent: see `Machine`.
+        limit: how many bytes it may have.
 
     Raises:
         RefusedError: it asks for anything but plain values and the given names.
@@ -183,8 +189,8 @@ def read_pickle(
     machine = Machine(constructors, inert, persistent)
     start = stream.tell()
     for opcode, argument, position in pickletools.genops(cast(IO[bytes], stream)):
-        if (position or 0) - start > LIMIT:
-            raise RefusedError(f"has a pickle of more than {LIMIT >> 20} MB, which is no table of tensors")
+        if (position or 0) - start > limit:
+            raise RefusedError(f"has a pickle of more than {limit >> 20} MB, which is no table of tensors")
         try:
             if opcode.name == "STOP":
                 return machine.stack.pop()

@@ -26,6 +26,8 @@ _SHOWN = 3
 _LEAVES = {
     ("params", "scale"): "weight",
     ("params", "bias"): "bias",
+    ("params", "gamma"): "gamma",
+    ("params", "beta"): "beta",
     ("batch_stats", "mean"): "running_mean",
     ("batch_stats", "var"): "running_var",
     ("spectral", "u"): "weight_u",

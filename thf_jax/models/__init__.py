@@ -14,6 +14,7 @@ from flax import linen as nn
 from thf_jax.errors import InputError, nearest
 from thf_jax.models.appearance import AppearanceEncoder
 from thf_jax.models.canonical_detector import CanonicalDetector
+from thf_jax.models.corrector import Corrector
 from thf_jax.models.dense_motion import DenseMotion
 from thf_jax.models.dense_motion_3d import DenseMotion3D
 from thf_jax.models.detector import KeypointDetector
@@ -21,7 +22,9 @@ from thf_jax.models.face_vid2vid import FaceVid2Vid
 from thf_jax.models.fomm import FOMM
 from thf_jax.models.generator import Generator
 from thf_jax.models.head_estimator import HeadEstimator
+from thf_jax.models.liveportrait import LivePortrait
 from thf_jax.models.monkey_net import DeformingGenerator, MonkeyNet
+from thf_jax.models.motion_extractor import MotionExtractor
 from thf_jax.models.mraa import AVD, MRAA, BackgroundPredictor
 from thf_jax.models.volume_generator import VolumeGenerator
 from thf_jax.models.x2face import DrivingNetwork, EmbeddingNetwork, X2Face
@@ -30,6 +33,7 @@ Part = Callable[..., nn.Module]
 """A linen module's class; or a `functools.partial` of it, where the system's published values are not its defaults."""
 
 SYSTEMS: dict[str, tuple[type[nn.Module], dict[str, Part]]] = {
+    "x2face": (X2Face, {"embedding": EmbeddingNetwork, "driving": DrivingNetwork}),
     "monkey_net": (
         MonkeyNet,
         {
@@ -80,7 +84,16 @@ SYSTEMS: dict[str, tuple[type[nn.Module], dict[str, Part]]] = {
             "generator": VolumeGenerator,
         },
     ),
-    "x2face": (X2Face, {"embedding": EmbeddingNetwork, "driving": DrivingNetwork}),
+    "liveportrait": (
+        LivePortrait,
+        {
+            "extractor": MotionExtractor,
+            "appearance": AppearanceEncoder,
+            "dense_motion": DenseMotion3D,
+            "generator": functools.partial(VolumeGenerator, upscale=2),
+            "corrector": Corrector,
+        },
+    ),
 }
 SEVERAL_SOURCES = frozenset({"x2face"})
 """The systems whose `encode` takes several sources of one person, [b n h w 3]."""
@@ -133,7 +146,8 @@ def _built(system: str, name: str, part: Part, values: Mapping[str, Any] | None)
     for key in values:
         if key not in known:
             raise InputError(f"{system}'s {name} has no setting named {key!r}{nearest(key, known)}")
-    return part(**values)
+    # JSON has lists alone, and what a linen module is made of must be hashable.
+    return part(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
 def optional_parts(system: str) -> set[str]:

@@ -1,10 +1,9 @@
 """The estimator of a head's pose and expression: all that a frame contributes to face vid2vid."""
 
-import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from thf_jax.nn.blocks import SameBlock, torch_bias, torch_uniform
+from thf_jax.nn.blocks import Dense, SameBlock
 from thf_jax.nn.bottleneck import BottleneckBlock
 from thf_jax.ops.rotation import PUBLISHED_PI, expected_degrees, rotation_matrix
 from thf_jax.types import HeadMotion
@@ -54,7 +53,4 @@ class HeadEstimator(nn.Module):
         return expected_degrees(self._linear(features, self.bins, name), first=-3.0 * (self.bins // 2))
 
     def _linear(self, features: Array, count: int, name: str) -> Array:
-        # Full precision: accelerators round the factors to 8 or 11 bits, and these are angles and positions.
-        precise, bias = jax.lax.Precision.HIGHEST, torch_bias(features.shape[-1])
-        layer = nn.Dense(count, precision=precise, kernel_init=torch_uniform, bias_init=bias, name=name)
-        return layer(features)
+        return Dense(count, precise=True, name=name)(features)

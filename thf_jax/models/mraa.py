@@ -10,8 +10,8 @@ from thf_jax.errors import InputError, nearest
 from thf_jax.models.dense_motion import DenseMotion
 from thf_jax.models.detector import KeypointDetector
 from thf_jax.models.generator import Generator
-from thf_jax.nn.blocks import BatchNorm, Dense
 from thf_jax.nn.hourglass import Encoder
+from thf_jax.nn.perceptron import Perceptron
 from thf_jax.ops.linalg2 import inverse, product
 from thf_jax.types import EncodedImage, Keypoints, Reconstruction, Rendering
 
@@ -52,20 +52,6 @@ class BackgroundPredictor(nn.Module):
         return rows.at[:, free].set(entries).reshape(-1, 3, 3)
 
 
-class Perceptron(nn.Module):
-    """Dense layers with batch norm and ReLU between them: [b n] -> [b widths[-1]]."""
-
-    widths: tuple[int, ...]
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b n"], *, train: bool) -> Float[Array, "b m"]:
-        for index, width in enumerate(self.widths):
-            last = index == len(self.widths) - 1
-            x = Dense(width, bias_cancels=train and not last, name=f"dense{index}")(x)
-            x = x if last else nn.relu(BatchNorm(name=f"norm{index}")(x, train=train))
-        return x
-
-
 class AVD(nn.Module):
     """Animation via disentanglement: regions with the shape of one person and the pose of another (MRAA, section 3.4).
 
@@ -88,13 +74,13 @@ class AVD(nn.Module):
             shape = jnp.where(turned, -shape, shape)
         batch, count = pose.position.shape[:2]
         encoded = [
-            Perceptron((256, 512, 1024, size), name=name)(_as_rows(position, jacobian), train=train)
+            Perceptron((256, 512, 1024), size, normalized=True, name=name)(_as_rows(position, jacobian), train=train)
             for name, size, position, jacobian in (
                 ("pose_encoder", self.pose, pose.position, pose.jacobian),
                 ("identity_encoder", self.identity, identity.position, shape),
             )
         ]
-        decoder = Perceptron((1024, 512, 256, 6 * count), name="decoder")
+        decoder = Perceptron((1024, 512, 256), 6 * count, normalized=True, name="decoder")
         regions = decoder(jnp.concatenate(encoded, -1), train=train).reshape(batch, count, 6)
         jacobian = regions[..., 2:].reshape(batch, count, 2, 2)
         return Keypoints(regions[..., :2], jacobian, product(jacobian, jacobian.mT))

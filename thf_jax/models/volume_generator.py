@@ -22,6 +22,7 @@ class VolumeGenerator(nn.Module):
         modulation_width: of SPADE.
         upscale: how many times larger than its last map the picture is, by sub-pixel convolution (Shi et al. 2016);
             2 in LivePortrait; with `spade` alone.
+        last_width: channels of the last map; None means `width`; with `spade` alone.
         align_corners: how `ops.sampling.sample` reads the grid.
     """
 
@@ -31,6 +32,7 @@ class VolumeGenerator(nn.Module):
     spade: bool = True
     modulation_width: int = 128
     upscale: int = 1
+    last_width: int | None = None
     align_corners: bool = False
 
     @nn.compact
@@ -59,14 +61,14 @@ class VolumeGenerator(nn.Module):
         return Conv(3, 7, name="final")(x)
 
     def _spade(self, guide: Array, train: bool) -> Array:
-        """Twice the guide's channels at its size; after the first doubling as many as it, then half, ..., `width`."""
+        """Twice the guide's channels at its size; after a doubling as many as it, then half, ..., `last_width`."""
         x = Conv(2 * guide.shape[-1], 3, name="first")(guide)
         for index in range(self.middle_blocks):
             block = SPADEResidualBlock(x.shape[-1], self.modulation_width, name=f"middle_{index}")
             x = block(x, guide, train=train)
         for index in range(self.up_blocks):
             last = index == self.up_blocks - 1
-            features = self.width if last else self.width * 2 ** (self.up_blocks - index)
+            features = (self.last_width or self.width) if last else self.width * 2 ** (self.up_blocks - index)
             block = SPADEResidualBlock(features, self.modulation_width, name=f"up_{index}")
             x = block(double(x), guide, train=train)
         x = Conv(3 * self.upscale**2, 3, name="final")(nn.leaky_relu(x, 0.2))

@@ -128,10 +128,16 @@ class Conv(nn.Module):
 
 
 class Dense(nn.Module):
-    """A dense layer [b n] -> [b features], initialised as PyTorch does it. `bias_cancels` as in `Conv`."""
+    """A dense layer [*b n] -> [*b features], initialised as PyTorch does it.
+
+    Args:
+        bias_cancels: as in `Conv`.
+        precise: at full precision, where accelerators round the factors to 8 or 11 bits: for angles and positions.
+    """
 
     features: int
     bias_cancels: bool = False
+    precise: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "*b n"]) -> Float[Array, "*b features"]:
@@ -139,7 +145,8 @@ class Dense(nn.Module):
         bias = self.param("bias", torch_bias(x.shape[-1]), (self.features,))
         if self.bias_cancels:
             bias = jax.lax.stop_gradient(bias)
-        return x @ kernel.astype(x.dtype) + bias.astype(x.dtype)
+        precision = jax.lax.Precision.HIGHEST if self.precise else None
+        return jnp.matmul(x, kernel.astype(x.dtype), precision=precision) + bias.astype(x.dtype)
 
 
 class BatchNorm(nn.Module):
