@@ -3,6 +3,7 @@
 import math
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -13,10 +14,24 @@ from thf_jax.interop.shapes import variable_shapes
 from thf_jax.models.animator import Animator
 
 SIZE = 32
-SETTINGS = {
+_KEYPOINTS = {
     "detector": {"count": 4, "width": 4, "depth": 2, "most": 16, "scale": 0.5},
     "dense_motion": {"width": 4, "depth": 2, "most": 16, "scale": 0.5},
-    "generator": {"width": 4, "most": 8, "down_blocks": 1, "residual_blocks": 1},
+}
+_GENERATOR = {"width": 4, "most": 8, "down_blocks": 1, "residual_blocks": 1}
+SETTINGS = {**_KEYPOINTS, "generator": _GENERATOR}
+OF_SYSTEM = {
+    "fomm": SETTINGS,
+    "monkey_net": {
+        **_KEYPOINTS,
+        "generator": {"width": 4, "depth": 2, "most": 8, "refinement_blocks": 1, "scale": 0.5},
+    },
+    "mraa": {
+        **_KEYPOINTS,
+        "generator": _GENERATOR,
+        "background": {"width": 4, "depth": 2, "most": 8},
+        "avd": {"identity": 4, "pose": 4},
+    },
 }
 HEAD_SETTINGS = {
     "detector": {"count": 5, "width": 2, "depth": 2, "most": 8, "volume_depth": 2, "scale": 0.5},
@@ -36,9 +51,9 @@ X2FACE_SETTINGS = {
 }
 
 
-def tiny_animator(seed: int = 0) -> Animator:
-    """FOMM with 4 keypoints at 32 px. Its random weights are large enough for every output to depend on every input."""
-    return drawn_animator("fomm", SIZE, SETTINGS, seed)
+def tiny_animator(system: str = "fomm", seed: int = 0) -> Animator:
+    """A model with 4 keypoints at 32 px, its random weights so large that every output depends on every input."""
+    return drawn_animator(system, SIZE, OF_SYSTEM[system], seed)
 
 
 def tiny_x2face(seed: int = 0) -> Animator:
@@ -46,18 +61,26 @@ def tiny_x2face(seed: int = 0) -> Animator:
     return drawn_animator("x2face", X2FACE_SIZE, X2FACE_SETTINGS, seed)
 
 
-def drawn_animator(system: str, size: int, settings: dict, seed: int = 0) -> Animator:
-    """A system of these settings whose variables are random."""
-    random = np.random.default_rng(seed)
-    shapes = flatten_dict(variable_shapes(system, settings, size), sep="/")
-    # Drawn with NumPy, since compiling the initialisation takes longer than everything that is then done with it.
-    drawn = {name: _draw(random, name, shape.shape).astype(np.float32) for name, shape in shapes.items()}
-    return Animator(system, size, settings, unflatten_dict(drawn, sep="/"))
-
-
 def tiny_head_animator(seed: int = 0) -> Animator:
     """Face vid2vid with 5 keypoints and the plain generator at 32 px, drawn likewise."""
     return drawn_animator("face_vid2vid", SIZE, HEAD_SETTINGS, seed)
+
+
+def drawn_animator(system: str, size: int, settings: dict, seed: int = 0) -> Animator:
+    """A system of these settings whose variables are random."""
+    return Animator(system, size, settings, drawn(variable_shapes(system, settings, size), seed))
+
+
+def drawn(shapes: Any, seed: int = 0) -> Any:
+    """Random variables of these shapes, a nested dictionary.
+
+    Drawn with NumPy, since compiling the initialisation takes longer than everything that is then done with it.
+    """
+    random = np.random.default_rng(seed)
+    flat = flatten_dict(shapes, sep="/")
+    return unflatten_dict(
+        {name: _draw(random, name, shape.shape).astype(np.float32) for name, shape in flat.items()}, sep="/"
+    )
 
 
 def _draw(random: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -65,6 +88,10 @@ def _draw(random: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.
     if name.endswith("kernel"):
         gain = next((gain for layer, gain in GAINS.items() if layer in name), 1)
         return gain * noise / math.sqrt(math.prod(shape[:-1]))
+    if name.endswith("background/entries/kernel"):
+        return 0.1 * noise / math.sqrt(shape[0])  # a background that moves, but not out of sight
+    if name.endswith("background/entries/bias"):
+        return np.array([1, 0, 0, 0, 1, 0]) + 0.1 * noise
     if name == "params/detector/jacobians/bias":
         return np.tile([1, 0, 0, 1], shape[0] // 4)
     return 0.1 * noise + (1 if name.endswith(("scale", "var")) else 0)

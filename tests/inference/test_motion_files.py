@@ -169,3 +169,22 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path):
     write_motion(tmp_path / "nod.motion", [broken], system="fomm", rate=25.0, size=64)
     with pytest.raises(InputError, match="not finite"):
         read_motion(tmp_path / "nod.motion")
+
+
+def test_covariances_and_the_background_are_kept(tmp_path):
+    """MRAA's regions; and Monkey-Net's keypoints, which have a covariance and no Jacobian."""
+    random = np.random.default_rng(1)
+
+    def drawn(*shape: int) -> np.ndarray:
+        return random.standard_normal(shape).astype(np.float32)
+
+    regions = [Keypoints(drawn(10, 2), drawn(10, 2, 2), drawn(10, 2, 2), drawn(3, 3)) for _ in range(4)]
+    without = [Keypoints(one.position, covariance=one.covariance) for one in regions]
+    for system, motions in {"mraa": regions, "monkey_net": without}.items():
+        write_motion(tmp_path / "nod.motion", motions, system=system, rate=RATE, size=64)
+        for expected, motion in zip(motions, read_motion(tmp_path / "nod.motion"), strict=True):
+            for name in ("position", "jacobian", "covariance", "background"):
+                np.testing.assert_array_equal(getattr(motion, name), getattr(expected, name))
+    with np.load(tmp_path / "nod.motion", allow_pickle=False) as archive:
+        axes = json.loads(str(archive["header"]))["axes"]
+    assert axes == {"position": ["frame", "keypoint", "xy"], "covariance": ["frame", "keypoint", "row", "column"]}

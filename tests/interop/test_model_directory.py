@@ -198,3 +198,21 @@ def test_variables_of_another_model(saved):
         safetensors.numpy.save_file(changed, saved / VARIABLES)
         with pytest.raises(InputError, match=sentence):
             load_model(saved)
+
+
+def test_a_part_that_a_model_lacks_is_null_and_stays_absent(tmp_path):
+    settings = {**SETTINGS, "background": None, "avd": {"identity": 4, "pose": 4}}
+    shapes = variable_shapes("mraa", settings, 64)
+    values = jax.tree.map(lambda x: jnp.ones(x.shape, x.dtype), shapes)
+    saved = save_model(tmp_path / "mraa", Animator("mraa", 64, settings, values), "")
+    model = json.loads((saved / CONFIG).read_text())["model"]
+    assert model["background"] is None and model["avd"]["axis_swap"] is True
+    loaded = load_model(saved)
+    assert set(loaded.variables["params"]) == {"detector", "dense_motion", "generator", "avd"}
+    assert loaded.module.background is None and not loaded.measures_background
+    jax.tree.map(np.testing.assert_array_equal, loaded.variables, values)
+    with_all = json.loads((saved / CONFIG).read_text())
+    with_all["model"]["detector"] = None
+    (saved / CONFIG).write_text(json.dumps(with_all))
+    with pytest.raises(InputError, match="mraa cannot do without its detector"):
+        load_model(saved)

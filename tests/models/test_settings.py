@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from thf_jax.errors import InputError
-from thf_jax.models import SYSTEMS, build, published
+from thf_jax.models import SYSTEMS, build, optional_parts, published
 
 
 def test_the_published_settings_of_fomm():
@@ -16,8 +16,13 @@ def test_the_published_settings_of_fomm():
             "depth": 5,
             "most": 1024,
             "scale": 0.25,
+            "antialias": True,
             "temperature": 0.1,
+            "floor": 0.0,
             "jacobians": "each",
+            "covariance": None,
+            "smallest_variance": 0.0,
+            "head": 7,
             "padding": 0,
         },
         "dense_motion": {
@@ -25,7 +30,14 @@ def test_the_published_settings_of_fomm():
             "depth": 5,
             "most": 1024,
             "scale": 0.25,
+            "antialias": True,
             "variance": 0.01,
+            "heatmap_gain": 1.0,
+            "group_blocks": 0,
+            "head": 7,
+            "background_bias": None,
+            "correction": False,
+            "axis_swap": False,
             "visibility": True,
             "align_corners": True,
         },
@@ -38,6 +50,82 @@ def test_the_published_settings_of_fomm():
             "align_corners": True,
         },
     }
+
+
+def test_the_published_settings_of_monkey_net():
+    assert published("monkey_net") == {
+        "detector": {
+            "count": 10,
+            "width": 32,
+            "depth": 5,
+            "most": 1024,
+            "scale": 0.25,
+            "antialias": False,
+            "temperature": 0.1,
+            "floor": 1e-7,
+            "jacobians": None,
+            "covariance": "heatmap",
+            "smallest_variance": 1e-3,
+            "head": 3,
+            "padding": 1,
+        },
+        "dense_motion": {
+            "width": 32,
+            "depth": 5,
+            "most": 1024,
+            "scale": 0.25,
+            "antialias": False,
+            "variance": 0.01,
+            "heatmap_gain": 0.01,
+            "group_blocks": 2,
+            "head": 3,
+            "background_bias": 2.0,
+            "correction": True,
+            "axis_swap": False,
+            "visibility": False,
+            "align_corners": True,
+        },
+        "generator": {
+            "width": 32,
+            "depth": 7,
+            "most": 1024,
+            "refinement_blocks": 4,
+            "scale": 0.25,
+            "variance": 0.01,
+            "heatmap_gain": 0.01,
+            "interpolation": "linear",
+            "align_corners": True,
+        },
+    }
+
+
+def test_the_published_settings_of_mraa():
+    """As FOMM's but for the way to Jacobians, the reading of the grid and the parts that FOMM does not have."""
+    fomm, mraa = published("fomm"), published("mraa")
+    changed = {part: {name: value for name, value in mraa[part].items() if fomm[part][name] != value} for part in fomm}
+    assert changed == {
+        "detector": {"jacobians": "principal_axes", "covariance": "heatmap", "padding": 3},
+        "dense_motion": {"axis_swap": True, "align_corners": False},
+        "generator": {"skips": True, "align_corners": False},
+    }
+    assert {part: values for part, values in mraa.items() if part not in fomm} == {
+        "background": {"width": 32, "depth": 5, "most": 1024, "kind": "affine"},
+        "avd": {"identity": 64, "pose": 64, "axis_swap": True},
+    }
+
+
+def test_a_part_that_a_system_can_do_without_may_be_none():
+    assert {system: optional_parts(system) for system in ("fomm", "monkey_net", "mraa")} == {
+        "fomm": set(),
+        "monkey_net": set(),
+        "mraa": {"background", "avd"},
+    }
+    module = build("mraa", {"background": None, "avd": None})
+    assert module.background is None and module.avd is None
+    with pytest.raises(InputError, match="mraa cannot do without its detector: give its settings in place of None"):
+        build("mraa", {"detector": None})
+    with pytest.raises(InputError, match="fomm has no part named 'background'"):
+        build("fomm", {"background": None})
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -83,7 +171,9 @@ def test_an_unknown_name_is_answered_with_the_nearest(system, settings, sentence
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"detector": {"jacobians": "every"}}, "'each', 'shared' or None, not 'every'"),
+        ({"detector": {"jacobians": "every"}}, "'each', 'shared', 'principal_axes' or None, not 'every'"),
+        ({"detector": {"covariance": "matrix"}}, "'heatmap', 'isotropic', 'jacobian' or None, not 'matrix'"),
+        ({"detector": {"jacobians": None, "covariance": "jacobian"}}, "without jacobians has no covariance of theirs"),
         ({"detector": {"scale": 0.3}}, "is 1, 1/2, 1/3, ..., not 0.3"),
     ],
 )

@@ -56,6 +56,7 @@ def train_step(
 def generator_terms(recipe: Recipe, seen: Seen, frozen: Any) -> dict[str, Callable[[], Float[Array, ""]]]:
     """The terms that train the networks other than the discriminator, each computed when it is called."""
     target, driving = seen.target, seen.driving
+    found = jax.lax.stop_gradient(driving)  # what AVD is to find must not come towards it
     # What is None here belongs to terms whose weight is 0, which nobody calls.
     made: Any = seen.rendering
     stranger: Any = seen.stranger
@@ -79,8 +80,8 @@ def generator_terms(recipe: Recipe, seen: Seen, frozen: Any) -> dict[str, Callab
         "equivariance_position": lambda: terms.equivariance_position(driving, *deformed),
         "equivariance_jacobian": lambda: terms.equivariance_jacobian(driving, *deformed, axis_swap=recipe.axis_swap),
         "keypoint_prior": lambda: terms.keypoint_prior(driving),
-        "avd_position": lambda: terms.reconstruction(combined.position, driving.position),
-        "avd_jacobian": lambda: terms.reconstruction(combined.jacobian, driving.jacobian),
+        "avd_position": lambda: terms.reconstruction(combined.position, found.position),
+        "avd_jacobian": lambda: terms.reconstruction(combined.jacobian, found.jacobian),
         "adversarial": lambda: terms.adversarial_generator(fake.scores),
         "feature_matching": lambda: terms.feature_matching(real.features, fake.features, weights=recipe.matching),
     }
