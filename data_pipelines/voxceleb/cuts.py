@@ -45,10 +45,9 @@ def cut_frames(path: Path, cut: Cut) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         InputError: the video is damaged, its frames have no times, or the box is too small or not within the picture.
     """
     open_clip(path)  # raises for what is no video
-    crop: Box | None = None
     for frame in frames_at(path, cut.first, cut.stop):
-        if crop is None:
-            crop = _crop(cut, width=frame.shape[1], height=frame.shape[0])
+        height, width = frame.shape[:2]  # of each, since a video may change its size in the middle
+        crop = _crop(cut, width=width, height=height)
         yield frame[int(crop.top) : int(crop.bottom), int(crop.left) : int(crop.right)]
 
 

@@ -1,0 +1,106 @@
+"""What counts as finished, and that workers do not outlive their build."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from data_pipelines.errors import InputError
+from data_pipelines.voxceleb import work
+from data_pipelines.voxceleb.tasks import Task, perform, read_clip
+
+from .conftest import head_frames, write_video
+
+
+@pytest.fixture
+def task(tmp_path):
+    path = write_video(tmp_path / "anna_1.mp4", head_frames(0, 3))
+    return Task("anna_1", "anna", "train", "train/anna_1.mp4", path, 16)
+
+
+def test_finished_work_is_read_back(task, tmp_path):
+    ((_, target),) = jobs = work.jobs_for([task], tmp_path)
+    assert work.unfinished(jobs) == jobs
+    perform(jobs[0])
+    assert work.unfinished(jobs) == []
+    (clip,) = read_clip(task, tmp_path / f"{os.path.basename(target)}.clip")
+    assert (clip.name, clip.identity, clip.rate) == ("anna_1", "anna", 25)
+    for clip in read_clip(task, tmp_path / f"{os.path.basename(target)}.clip"):
+        assert [frame[:2] for frame in clip.frames] == [b"\xff\xd8"] * 3
+
+
+def test_what_changes_the_work_changes_its_name(task):
+    key = task.key()
+    assert key == dataclasses.replace(task).key()
+    assert key != dataclasses.replace(task, size=32).key()
+    os.utime(task.path, (1, 1))
+    assert key != task.key()
+    key = task.key()
+    task.path.write_bytes(task.path.read_bytes() + b"x")
+    os.utime(task.path, (1, 1))
+    assert key != task.key()
+
+
+def test_reason_names_no_path(tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_text("no video")
+    (job,) = work.jobs_for([Task("a", "a", "train", "train/a.mp4", path, 16)], tmp_path)
+    perform(job)
+    reason = (tmp_path / f"{os.path.basename(job[1])}.left_out").read_text()
+    assert reason.startswith("the file cannot be read as a video")
+    assert str(tmp_path) not in reason
+
+
+def test_failed_block_keeps_finished_clips_only(tmp_path):
+    dataset = tmp_path / "1.0.0"
+    for finished, remains in [(False, False), (True, True)]:
+        with pytest.raises(OSError, match="disk"), work.work_folder(dataset, keep=dataset) as folder:
+            (folder / "b.left_out").touch()
+            if finished:
+                (folder / "a.clip").touch()
+            raise OSError("disk full")
+        assert (tmp_path / "1.0.0.work" / "b.left_out").exists() == remains
+
+
+def test_what_killed_builds_leave_is_removed(tmp_path):
+    for name in ("1.0.0.work/x.part", "incomplete.ABC_1.0.0/shard", "incomplete.NEW_1.0.0/shard", "2.0.0/shard"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    with work.work_folder(tmp_path / "1.0.0", keep=tmp_path / "incomplete.NEW_1.0.0") as folder:
+        assert [path.name for path in folder.iterdir()] == ["lock"]
+        with pytest.raises(InputError, match="another process"), work.work_folder(tmp_path / "1.0.0", keep=tmp_path):
+            pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.0.0.work", "2.0.0", "incomplete.NEW_1.0.0"]
+
+
+# A build whose two workers have nothing to do; it says who they are.
+IDLE = """
+import concurrent.futures, multiprocessing, os, sys, time
+from data_pipelines.voxceleb.work import _follow_the_parent
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("forkserver")
+    pool = concurrent.futures.ProcessPoolExecutor(2, mp_context=context, initializer=_follow_the_parent)
+    print(*{pool.submit(os.getpid).result() for _ in range(4)}, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_workers_end_with_a_killed_build(tmp_path):
+    (tmp_path / "idle.py").write_text(IDLE)
+    path = os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path}
+    build = subprocess.Popen([sys.executable, tmp_path / "idle.py"], stdout=subprocess.PIPE, text=True, env=environment)
+    assert build.stdout is not None
+    workers = [int(word) for word in build.stdout.readline().split()]
+    assert workers and all(os.path.exists(f"/proc/{worker}") for worker in workers)
+    build.kill()
+    build.wait()
+    build.stdout.close()
+    until = time.monotonic() + 20
+    while any(os.path.exists(f"/proc/{worker}") for worker in workers) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not any(os.path.exists(f"/proc/{worker}") for worker in workers)
