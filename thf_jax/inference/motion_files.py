@@ -11,7 +11,8 @@ A `.motion` file is a numpy archive (`numpy.load(path, allow_pickle=False)` read
 
 For Keypoints, `position` is (x, y) in [-1, 1], the ends at pixel centres, and `jacobian` is a 2 x 2 matrix. For
 HeadMotion, `rotation` is a 3 x 3 matrix that acts on columns (x, y, z), `translation` and `expression` (an offset of
-every keypoint, after the rotation) are in the same units, and `scale` is the size of the head. float32 is what the
+every keypoint, after the rotation) are in the same units, `scale` is the size of the head, and `openness` tells how far
+left eye, right eye and lips are open where landmarks told it. float32 is what the
 models compute in: animating from the file equals animating from the clip. 10 keypoints with Jacobians take 240 bytes a
 frame before compression; `inference.bit_stream` codes head motion in far fewer.
 """

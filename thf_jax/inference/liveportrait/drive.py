@@ -24,7 +24,6 @@ from thf_jax.inference.liveportrait.options import PortraitOptions
 from thf_jax.inference.liveportrait.regions import region_of
 from thf_jax.types import HeadMotion
 
-
 Edit = Callable[[HeadMotion, HeadMotion], HeadMotion]
 
 
