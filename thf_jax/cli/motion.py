@@ -6,8 +6,11 @@ from typing import Any
 
 def add_parser(subparsers: Any) -> None:
     """Add the command and its two sub-commands."""
-    text = "Extract the motion of a clip to a small file that animates any portrait, or show what such a file holds."
-    parser = subparsers.add_parser("motion", help="extract and show motion files", description=text)
+    text = (
+        "Extract the motion of a clip to a small file that animates any portrait, show what such a file holds, or pack "
+        "it into the few bits that a call would send."
+    )
+    parser = subparsers.add_parser("motion", help="extract, show and pack motion files", description=text)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
     extract = actions.add_parser("extract", description="Write the motion of every frame of a clip to a motion file.")
@@ -22,6 +25,27 @@ def add_parser(subparsers: Any) -> None:
     show = actions.add_parser("show", description="Print what a motion file holds.")
     show.add_argument("file", metavar="FILE.motion")
     show.set_defaults(run=run_show)
+
+    text = "Write a motion file as a stream of bits: its numbers rounded, and then coded without loss."
+    pack = actions.add_parser("pack", description=text)
+    pack.add_argument("file", metavar="FILE.motion")
+    pack.add_argument("output", metavar="OUT.bits")
+    pack.add_argument(
+        "--angle-step", type=float, default=0.5, metavar="DEG", help="round a head's angles to this (%(default)s)"
+    )
+    pack.add_argument(
+        "--position-step",
+        type=float,
+        default=1 / 256,
+        metavar="X",
+        help="round positions to this, in halves of the picture (1/256: half a pixel at 256 px)",
+    )
+    pack.set_defaults(run=run_pack)
+
+    unpack = actions.add_parser("unpack", description="Write the motion in a stream of bits as a motion file.")
+    unpack.add_argument("file", metavar="FILE.bits")
+    unpack.add_argument("output", metavar="OUT.motion")
+    unpack.set_defaults(run=run_unpack)
 
 
 def run_extract(options: argparse.Namespace) -> None:
@@ -77,3 +101,33 @@ def run_show(options: argparse.Namespace) -> None:
         if array is not None:
             shape = " x ".join(str(side) for side in array.shape)
             print(f"{field.name:<9} {shape}, from {array.min():.3f} to {array.max():.3f}")
+
+
+def run_pack(options: argparse.Namespace) -> None:
+    """Write the stream and print what a frame of it takes."""
+    from thf_jax.inference.bit_stream import SUFFIX, Steps, pack
+    from thf_jax.inference.motion_files import read_motion
+    from thf_jax.inference.outputs import appearing, check_output
+
+    target = check_output(options.output, (SUFFIX,))
+    file = read_motion(options.file)
+    content = pack(file, Steps(angle=options.angle_step, position=options.position_step))
+    with appearing(target) as partial:
+        partial.write_bytes(content)
+    bits = 8 * len(content) / len(file)
+    rate = bits * float(file.rate) / 1000
+    print(
+        f"wrote {target}, {len(content):,} bytes: {bits:.0f} bits a frame, {rate:.1f} kbit/s at {float(file.rate):g} Hz"
+    )
+
+
+def run_unpack(options: argparse.Namespace) -> None:
+    """Write the motion file."""
+    from thf_jax.inference.bit_stream import unpack
+    from thf_jax.inference.motion_files import SUFFIX, write_motion
+    from thf_jax.inference.outputs import check_output
+
+    target = check_output(options.output, (SUFFIX,))
+    file = unpack(options.file)
+    write_motion(target, file, system=file.system, rate=file.rate, size=file.size, model=file.model)
+    print(f"wrote {target}, {len(file)} frames")

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy.spatial import ConvexHull, QhullError
@@ -63,7 +65,7 @@ def best_frame(source: Any, motions: Iterable[Any], *, canonical: Any = None) ->
 
 def _position(motion: Any, canonical: Any) -> np.ndarray:
     if isinstance(motion, HeadMotion) and canonical is not None:
-        motion = motion.pose(canonical)
+        motion = jax.tree.map(jnp.asarray, motion).pose(canonical)
     position = getattr(motion, "position", None)
     if position is None:
         raise InputError(

@@ -1,0 +1,103 @@
+"""Motion as bits: exact after rounding, within half a step before, and much smaller than the numbers themselves."""
+
+import dataclasses
+from fractions import Fraction
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from thf_jax.errors import InputError
+from thf_jax.inference.bit_stream import Steps, pack, quantised, unpack
+from thf_jax.inference.motion_files import MotionFile
+from thf_jax.ops.rotation import angles_of, rotation_matrix
+from thf_jax.types import HeadMotion, Keypoints
+
+FRAMES, STEPS = 60, Steps()
+RANDOM = np.random.default_rng(0)
+
+
+def walk(*shape: int, size: float) -> np.ndarray:
+    return np.cumsum(RANDOM.normal(0, size, (FRAMES, *shape)), axis=0).astype(np.float32)
+
+
+ANGLES = walk(3, size=0.8)
+HEADS = HeadMotion(
+    np.asarray(rotation_matrix(*jnp.asarray(ANGLES.T))),
+    walk(3, size=0.004),
+    walk(15, 3, size=0.002),
+    1 + walk(1, size=0.002),
+)
+POINTS = Keypoints(walk(10, 2, size=0.005), np.eye(2, dtype=np.float32) + walk(10, 2, 2, size=0.01))
+
+
+def motion_file(motion) -> MotionFile:
+    return MotionFile("face_vid2vid", "tiny", Fraction(30000, 1001), 256, motion)
+
+
+@pytest.fixture
+def round_trip(tmp_path):
+    def run(motion, steps=STEPS):
+        path = tmp_path / "nod.bits"
+        path.write_bytes(pack(motion_file(motion), steps))
+        return unpack(path)
+
+    return run
+
+
+@pytest.mark.parametrize("steps", [STEPS, Steps(angle=2.0, position=0.05)])
+def test_a_head_arrives_within_half_a_step(round_trip, steps):
+    file = round_trip(HEADS, steps)
+    assert (file.system, file.model, file.rate, file.size) == ("face_vid2vid", "tiny", Fraction(30000, 1001), 256)
+    for name in ("translation", "expression", "scale"):
+        error = np.abs(getattr(file.motion, name) - getattr(HEADS, name)).max()
+        assert steps.position / 4 < error <= steps.position / 2 + 1e-6
+    angles = np.stack([np.asarray(angle) for angle in angles_of(jnp.asarray(file.motion.rotation))], -1)
+    assert steps.angle / 4 < np.abs(angles - ANGLES).max() <= steps.angle / 2 + 1e-3
+
+
+def test_keypoints_arrive_as_well(round_trip):
+    motion = round_trip(POINTS).motion
+    assert np.abs(motion.position - POINTS.position).max() <= STEPS.position / 2 + 1e-6
+    assert np.abs(motion.jacobian - POINTS.jacobian).max() <= STEPS.matrix / 2 + 1e-6
+    assert round_trip(Keypoints(POINTS.position)).motion.jacobian is None
+
+
+def test_after_rounding_nothing_is_lost(round_trip):
+    once = round_trip(HEADS).motion
+    for name in ("translation", "expression", "scale"):
+        expected = quantised(getattr(HEADS, name), STEPS.position) / 256
+        np.testing.assert_array_equal(getattr(once, name), expected.astype(np.float32))
+    twice = round_trip(once).motion
+    np.testing.assert_allclose(twice.rotation, once.rotation, atol=1e-6)
+    np.testing.assert_array_equal(twice.expression, once.expression)
+
+
+def test_bits_are_far_fewer_than_those_of_the_numbers():
+    """52 numbers of 16 bits would be 832 bits a frame."""
+    content = pack(motion_file(HEADS))
+    assert 8 * len(content) / FRAMES < 250
+    still = HeadMotion(*(np.repeat(x[:1], 500, axis=0) for x in dataclasses.astuple(HEADS)))
+    assert len(pack(motion_file(still))) < len(content) / 2
+
+
+@pytest.mark.parametrize("position", [0, 3, 20, 200, -1])
+def test_a_damaged_stream_is_refused(tmp_path, position):
+    content = bytearray(pack(motion_file(HEADS)))
+    content[position] ^= 1
+    path = tmp_path / "nod.bits"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"damaged|no bit stream"):
+        unpack(path)
+
+
+def test_other_files_and_steps_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"cannot read the bit stream .*: No such file"):
+        unpack(tmp_path / "missing.bits")
+    (tmp_path / "short.bits").write_bytes(b"thf bits")
+    with pytest.raises(InputError, match="no bit stream of motion; `thf motion pack` makes one"):
+        unpack(tmp_path / "short.bits")
+    with pytest.raises(InputError, match="the angle step is above 0, not -1"):
+        pack(motion_file(HEADS), Steps(angle=-1.0))
+    with pytest.raises(InputError, match="motion of the kind int is not packed"):
+        pack(motion_file(3))
