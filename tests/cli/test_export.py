@@ -28,7 +28,7 @@ def workdir(tmp_path):
     write_run_files(folder, config, ["--config", "configs/fomm.py:small"])
     manager = checkpoints.open_checkpoints(folder, create=True)
     for step, seed in [(1, 5), (2, 0)]:
-        variables = jax.tree.map(jax.numpy.asarray, tiny_animator(seed).variables)
+        variables = jax.tree.map(jax.numpy.asarray, tiny_animator(seed=seed).variables)
         network = {"params": variables.pop("params"), "statistics": variables, "optimizer": jax.numpy.zeros(3)}
         # The fields of a `TrainState`, without its class, whose shapes are checked here and are None inside of Orbax.
         state = ocp.args.StandardSave({"step": jax.numpy.asarray(step), "animator": network})

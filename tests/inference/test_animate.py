@@ -116,7 +116,7 @@ def test_no_frames_give_no_renderings(animator):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"yaw": 20}, "yaw= is an option of the system face_vid2vid; this model's system is fomm"),
+        ({"yaw": 20}, "yaw= is an option of the system face_vid2vid, liveportrait; this model's system is fomm"),
         ({"mode": "avd"}, "mode= is an option of the system mraa"),
         ({"adapt_variance": True}, "adapt_variance= is an option of the system monkey_net"),
         ({"relative": False, "adapt_scale": True}, "adapt_scale and initial shape relative motion"),

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.inference.samples import HEAD_SETTINGS, SIZE, tiny_animator
+from tests.inference.samples import HEAD_SETTINGS, SIZE, drawn_animator
 from tests.models.samples import pictures
 from thf_jax.errors import InputError
 from thf_jax.interop.shapes import variable_shapes
@@ -20,7 +20,7 @@ SOURCE, DRIVING = pictures(2, SIZE, seed=1), pictures(2, SIZE, seed=2)
 
 @pytest.fixture(scope="module")
 def variables():
-    return tiny_animator(0, "face_vid2vid", SETTINGS).variables
+    return drawn_animator("face_vid2vid", SIZE, SETTINGS).variables
 
 
 @pytest.fixture(scope="module")

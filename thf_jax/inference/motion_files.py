@@ -13,9 +13,10 @@ For Keypoints, `position` is (x, y) in [-1, 1], the ends at pixel centres, and `
 matrices; a `background`, 3 x 3 on (x, y, 1), there is only where it was measured against a source. 10 keypoints with
 Jacobians take 240 bytes a frame before compression. For DrivingCode, `code` has X2Face's numbers, 128 of them and 512
 bytes as published. For HeadMotion, `rotation` is a 3 x 3 matrix that acts on columns (x, y, z), `translation` and
-`expression` (an offset of every keypoint, after the rotation) are in the units of positions, and `scale` is the size of
-the head; `inference.bit_stream` codes head motion in far fewer bytes. float32 is what the models compute in: animating
-from the file equals animating from the clip.
+`expression` (an offset of every keypoint, after the rotation) are in the units of positions, `scale` is the size of the
+head, and `openness` tells how far left eye, right eye and lips are open where landmarks told it; `inference.bit_stream`
+codes head motion in far fewer bytes. float32 is what the models compute in: animating from the file equals animating
+from the clip.
 """
 
 import dataclasses

@@ -14,6 +14,7 @@ from tests.inference.samples import pictures, tiny_animator
 from thf_jax.errors import InputError
 from thf_jax.inference.landmarks import openness
 from thf_jax.inference.liveportrait.animate import portrait_pairs
+from thf_jax.inference.liveportrait.expressions import expression_edit
 from thf_jax.interop.shapes import variable_shapes
 from thf_jax.models.animator import Animator
 from thf_jax.types import HeadMotion
@@ -112,6 +113,27 @@ def test_the_multiplier_lengthens_the_way_from_the_source(portrait):
     np.testing.assert_allclose(positions(portrait, multiplier=0.0), np.broadcast_to(still, (3, 21, 3)), atol=1e-6)
 
 
+def test_a_head_is_turned_and_its_expression_changed_by_hand(portrait):
+    """All else is switched off: the motion is the source's own but for what is asked for."""
+    still = portrait.encode(SOURCE)
+    turned = positions(portrait, multiplier=1.0, region="eyes", stitching=False, yaw=10.0, pitch=0.0, roll=0.0)[0]
+    yaw = np.radians(10)
+    rotation = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
+    own = still.motion
+    expected = own.scale * (still.canonical @ rotation.T.astype(np.float32) + own.expression) + own.translation
+    np.testing.assert_allclose(turned, expected, rtol=0, atol=1e-4)
+    smiling = positions(portrait, region="eyes", stitching=False, controls={"smile": 0.5})[0]
+    change = own.scale * expression_edit({"smile": 0.5})
+    np.testing.assert_allclose(smiling - own.pose(still.canonical).position, change, rtol=0, atol=1e-5)
+
+
+def test_a_moving_source_is_edited_frame_by_frame(portrait):
+    options = {"region": "eyes", "stitching": False}
+    plain, edited = (positions(portrait, source=FRAMES, controls=c, **options) for c in (None, {"pout": 0.1}))
+    scale = np.asarray(portrait.motion(FRAMES).scale)
+    np.testing.assert_allclose((edited - plain)[:, 19, 0], 0.1 * scale[:, 0], rtol=0, atol=1e-5)
+
+
 def test_another_initial_frame(portrait):
     initial = portrait.motion(FRAMES[2])
     found = positions(portrait, initial=initial, stitching=False)
@@ -192,8 +214,10 @@ def test_one_picture_drives_a_whole_clip(portrait):
     [
         ({"region": "nose"}, "no region of a face named 'nose'"),
         ({"retarget": ("eyes",)}, "give landmarks="),
-        ({"adapt_scale": True}, "rescale"),
+        ({"adapt_scale": True}, "adapt_scale means nothing"),
         ({"mode": "avd"}, "mraa"),
+        ({"controls": {"frown": 1.0}}, "no control"),
+        ({"yaw": 400.0}, "angle in degrees"),
         ({"normalize_lips": True, "landmarks": lambda picture: None}, "no face in the source"),
         ({"retarget": ("lips",), "landmarks": lambda picture: np.zeros((68, 2), np.float32)}, "203 landmarks"),
     ],
