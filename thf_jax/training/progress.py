@@ -1,4 +1,4 @@
-"""What a run says of itself: a line on the terminal, TensorBoard files, and pictures."""
+"""What a run says of itself: lines on the terminal and in a file, TensorBoard files, and pictures."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from PIL import Image
 from tensorboardX import SummaryWriter
 
 from thf_jax.errors import InputError
+from thf_jax.training.run_files import append_metrics
 
 Batch = TypeVar("Batch")
 
@@ -80,10 +81,12 @@ class Progress:
         means = {name: float(np.mean([values[name] for values in self._window])) for name in self._window[0]}
         rate = self.images_per_step * len(self._window) / seconds
         waiting = self._waited / seconds
-        for name, value in {**means, "images_per_second": rate, "input_wait": waiting}.items():
+        measured = {**means, "images_per_second": rate, "input_wait": waiting}
+        for name, value in measured.items():
             self._writer.add_scalar(f"train/{name}", value, step)
         self._writer.flush()
         if jax.process_index() == 0:
+            append_metrics(self.workdir, step, measured)
             terms = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
             line = f"step {step}/{self.steps}  {terms}  {rate:.1f} images/s  input wait {waiting:.0%}"
             print(line, flush=True)

@@ -1,0 +1,159 @@
+"""Score several models alike, and write their table, settings and learning curves into a Markdown page.
+
+python -m experiments.compare --model FOMM=runs/fomm --model MRAA=runs/mraa --data DIR_OR_TFDS --output docs/results.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from data_pipelines.datasets import open_dataset
+from experiments.command import status, write_json, write_section
+from thf_jax.errors import InputError
+from thf_jax.evaluation.protocol import evaluate, summary
+from thf_jax.inference.load import load
+from thf_jax.inference.outputs import check_output
+from thf_jax.training.run_files import Run, read_run
+from thf_jax.training.state import count_parameters
+
+SECTION = "reconstruction"
+POINTS = 12
+"""Of each learning curve."""
+
+
+def options() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.compare", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--model",
+        required=True,
+        action="append",
+        metavar="[LABEL=]MODEL",
+        help="a shipped model, a model directory or a workdir, whose settings and curve are shown as well; repeatable",
+    )
+    parser.add_argument("--data", required=True, help="a built dataset, or a folder with a sub-folder of clips a split")
+    parser.add_argument("--data_dir", help="where built datasets lie, if --data is a name such as voxceleb/256")
+    parser.add_argument("--split", default="eval")
+    parser.add_argument("--every", type=int, default=1, help="score every so many frames only")
+    parser.add_argument("--output", required=True, type=Path, help="a Markdown page, whose section of this is replaced")
+    parser.add_argument("--json", type=Path, help="a json file for the scores of every clip")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def score(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What is known of one model: its scores, of each clip and together, and its run."""
+    label, _, model = name.rpartition("=")
+    animator = load(model)
+    dataset = open_dataset(arguments.data, arguments.split, data_dir=arguments.data_dir, size=animator.size)
+    scores = evaluate(animator, dataset, every=arguments.every)
+    label = label or Path(model).name
+    clips = list(tqdm(scores, total=len(dataset.clips), unit="clip", desc=label, disable=not sys.stderr.isatty()))
+    return {
+        "label": label,
+        "system": animator.system,
+        "size": animator.size,
+        "parameters": count_parameters(animator.variables["params"]),
+        "summary": summary(clips),
+        "clips": [dataclasses.asdict(clip) for clip in clips],
+        "run": read_run(Path(model)),
+    }
+
+
+def page(rows: list[dict[str, Any]]) -> str:
+    """The table of the scores, the settings of the runs, and their learning curves."""
+    totals = rows[0]["summary"]
+    copying = totals["copying"]
+    lines = [
+        f"Every clip from its own first frame with absolute motion: {totals['frames']} frames of {totals['clips']} clips.",
+        "",
+        "| model | pixels | parameters | L1 | below copying | SSIM | PSNR | clips better than copying |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        f"| copying the first frame | {rows[0]['size']} | 0 | {copying['l1']:.4f} | | {copying['ssim']:.3f} "
+        f"| {copying['psnr']:.2f} | |",
+    ]
+    for row in rows:
+        totals, model = row["summary"], row["summary"]["model"]
+        lines.append(
+            f"| {row['label']} | {row['size']} | {row['parameters'] / 1e6:.2f} M | {model['l1']:.4f} "
+            f"| {totals['l1_below_copying']:.1%} | {model['ssim']:.3f} | {model['psnr']:.2f} "
+            f"| {totals['clips_better']} of {totals['clips']} |"
+        )
+    runs = [(row["label"], row["run"]) for row in rows if row["run"] is not None]
+    return "\n".join([*lines, *_settings(runs), *_curves(runs)])
+
+
+def _settings(runs: list[tuple[str, Run]]) -> list[str]:
+    if not runs:
+        return []
+    lines = ["", "| model | command | steps | batch | images/s |", "| --- | --- | --- | --- | --- |"]
+    for label, run in runs:
+        command = " ".join(word for word in run.arguments if not word.startswith("--workdir"))
+        rate = np.median([line["images_per_second"] for line in run.metrics]) if run.metrics else float("nan")
+        lines.append(f"| {label} | `{command}` | {run.step} | {run.config['train']['batch_size']} | {rate:.1f} |")
+    return lines
+
+
+def _curves(runs: list[tuple[str, Run]]) -> list[str]:
+    """A chart in Mermaid's language: the mean error of the training pictures over the share of the run that is done."""
+    curves = [(label, _curve(run)) for label, run in runs]
+    curves = [(label, curve) for label, curve in curves if curve is not None]
+    if not curves:
+        return []
+    top = max(max(curve) for _, curve in curves)
+    ticks = ", ".join(f'"{round(100 * (point + 1) / POINTS)} %"' for point in range(POINTS))
+    lines = [f"    line [{', '.join(f'{value:.4f}' for value in curve)}]" for _, curve in curves]
+    return [
+        "",
+        f"Mean absolute error of the pictures in training, from the top at the right end: {_by_end(curves)}.",
+        "",
+        "```mermaid",
+        "xychart-beta",
+        f"    x-axis [{ticks}]",
+        f'    y-axis "L1" 0 --> {top:.3f}',
+        *lines,
+        "```",
+    ]
+
+
+def _by_end(curves: list[tuple[str, list[float]]]) -> str:
+    return ", ".join(label for label, _ in sorted(curves, key=lambda pair: -pair[1][-1]))
+
+
+def _curve(run: Run) -> list[float] | None:
+    """The unweighted reconstruction term in equal parts of the run; None where it was not trained by that."""
+    weight = run.config["loss"]["reconstruction"]
+    values = [line["reconstruction"] / weight for line in run.metrics if "reconstruction" in line]
+    return [float(np.mean(part)) for part in np.array_split(values, POINTS)] if len(values) >= POINTS else None
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Evaluate, print the table and write the files."""
+    if arguments.every < 1:
+        raise InputError(f"--every is 1 or more, not {arguments.every}")
+    output = check_output(arguments.output, (".md",))
+    scores = None if arguments.json is None else check_output(arguments.json, (".json",))
+    rows = [score(name, arguments) for name in arguments.model]
+    text = page(rows)
+    print(text)
+    write_section(output, SECTION, text)
+    if scores is not None:
+        names = ("data", "split", "every")
+        kept = [{key: value for key, value in row.items() if key != "run"} for row in rows]
+        write_json(scores, {name: getattr(arguments, name) for name in names} | {"models": kept})
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command's exit status: 0 done, 2 for wrong input."""
+    return status("compare", run, options().parse_args(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
