@@ -53,7 +53,7 @@ def ablations() -> dict[str, dict[str, Any]]:
     """A few, by name."""
     return {
         # The driving network alone: it samples the source itself, however that is posed.
-        "no_embedding": {"model.embedding.unwrap": False},
+        "no_embedding": {"model.embedding": None},
         "one_source": {"data.sources": 1},
         "code_16": {"model.driving.code": 16},
     }

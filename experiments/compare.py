@@ -72,7 +72,7 @@ def page(rows: list[dict[str, Any]]) -> str:
     totals = rows[0]["summary"]
     copying = totals["copying"]
     lines = [
-        f"Every clip from its own first frame with absolute motion: {totals['frames']} frames of {totals['clips']} clips.",
+        f"Every clip from its own first frame, absolute motion: {totals['frames']} frames of {totals['clips']} clips.",
         "",
         "| model | pixels | parameters | L1 | below copying | SSIM | PSNR | clips better than copying |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
