@@ -135,7 +135,7 @@ class Builder(tfds.core.ShardBasedBuilder):
     def _perform(self, jobs: Sequence[work.Job]) -> None:
         left = work.unfinished(jobs)
         if self._options.beam is not None:
-            run_on_beam(left, self._options.beam)
+            run_on_beam(left, self._work, self._options.beam)
             if missing := len(work.unfinished(jobs)):
                 raise FileNotFoundError(f"{missing} clips did not arrive in {self._work}: do all workers share it?")
         else:

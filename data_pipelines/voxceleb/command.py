@@ -19,9 +19,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="a folder of clips for each split; or whole videos in DIR/videos, and in DIR a csv file or the tracks",
     )
     parser.add_argument(
-        "--videos", type=Path, metavar="DIR", help="where the whole videos are, if not in SOURCE/videos"
+        "--videos", type=Path, metavar="DIR", help="where the whole videos are, if not in DIR/videos of the source"
     )
-    parser.add_argument("--metadata", type=Path, metavar="FILE", help="the csv file of clips, if not in SOURCE")
+    parser.add_argument("--metadata", type=Path, metavar="FILE", help="the csv file of clips, if not in the source")
     parser.add_argument("--workers", type=int, help="processes that make clips; by default one for each processor")
 
     default = Recipe()

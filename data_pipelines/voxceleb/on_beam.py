@@ -6,18 +6,23 @@ written by the process that started the build, with the same writer from the sam
 the number of workers and the way of building cannot show in them. The workers need this package installed.
 """
 
+import pickle
 from collections.abc import Sequence
+from pathlib import Path
 
 from data_pipelines.errors import InputError
 from data_pipelines.voxceleb.tasks import perform
-from data_pipelines.voxceleb.work import Job
+from data_pipelines.voxceleb.work import Job, unfinished
+
+JOBS_PER_BATCH = 16
 
 
-def run_on_beam(jobs: Sequence[Job], words: Sequence[str]) -> None:
+def run_on_beam(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> None:
     """Performs the jobs as a Beam pipeline.
 
     Args:
         jobs: those that are left.
+        folder: the work folder.
         words: Beam's own options, such as `--runner=FlinkRunner`; without a runner Beam takes its DirectRunner.
 
     Raises:
@@ -35,5 +40,21 @@ def run_on_beam(jobs: Sequence[Job], words: Sequence[str]) -> None:
     except (ValueError, SystemExit) as error:
         raise InputError(f"Beam does not take the options {' '.join(words)} ({error})") from error
     with pipeline:
-        clips = pipeline | "clips to make" >> beam.Create(list(jobs), reshuffle=True)
-        _ = clips | "make each" >> beam.Map(perform)
+        batches = pipeline | "batches" >> beam.Create(write_batches(jobs, folder), reshuffle=True)
+        _ = batches | "make their clips" >> beam.Map(perform_batch)
+
+
+def write_batches(jobs: Sequence[Job], folder: Path) -> list[str]:
+    """The paths of files with the jobs: what a pipeline carries itself is limited to some megabytes by the runners."""
+    files = []
+    for start in range(0, len(jobs), JOBS_PER_BATCH):
+        file = folder / f"{start:08}.jobs"
+        file.write_bytes(pickle.dumps(list(jobs[start : start + JOBS_PER_BATCH])))
+        files.append(str(file))
+    return files
+
+
+def perform_batch(file: str) -> None:
+    """Performs the jobs of a file, but for those that an earlier attempt has finished."""
+    for job in unfinished(pickle.loads(Path(file).read_bytes())):
+        perform(job)

@@ -57,6 +57,9 @@ def perform(job: tuple[Task, str]) -> None:
     Args:
         job: the task, and the path of the file without its suffix: `CLIP` is added for a clip, `LEFT_OUT` for the
             reason why there is none.
+
+    Raises:
+        RuntimeError: something else went wrong than that the clip cannot be used; it names the clip.
     """
     task, target = job
     folder = os.path.dirname(target)
@@ -79,10 +82,11 @@ def perform(job: tuple[Task, str]) -> None:
                 file.write(_without_path(str(error), task.path).encode())
                 suffix = LEFT_OUT
         os.replace(part, target + suffix)
-    except BaseException:
+    except Exception as error:
+        raise RuntimeError(f"{task.origin}: {type(error).__name__}: {error}") from error
+    finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(part)
-        raise
 
 
 def read_clip(task: Task, file: Path) -> Iterator[ClipFrames]:

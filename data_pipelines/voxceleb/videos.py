@@ -15,19 +15,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from data_pipelines.command import DONE, Parser, run
 from data_pipelines.errors import InputError
 from data_pipelines.progress import track
 from data_pipelines.voxceleb.inputs import Input, Metadata, OfficialTracks, find_videos, wanted_videos
 
-DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 REPORT = "missing.csv"
-# Sound is of no use here; a whole mp4 where there is one saves a conversion.
-FORMAT = "bestvideo[ext=mp4]/bestvideo/best"
+# No sound, and no larger pictures than the largest crops ask for.
+FORMAT = "bestvideo[ext=mp4][height<=1080]/bestvideo[height<=1080]/best"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,16 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the words of the command line; by default those of the process.
     """
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    try:
-        _run(_parser().parse_args(words))
-    except InputError as error:
-        return _complain(error, WRONG_INPUT, str(error), words)
-    except KeyboardInterrupt as error:
-        return _complain(error, INTERRUPTED, "interrupted", words)
-    except Exception as error:
-        return _complain(error, FAILED, f"the work failed: {type(error).__name__}: {error}", words)
-    return DONE
+    return run("videos", _list_or_download, arguments)
 
 
 def missing_videos(metadata: Path, folder: Path) -> list[str]:
@@ -93,37 +82,42 @@ def download(video: str, folder: Path, downloader: str, words: Sequence[str] = (
     return f"{Path(downloader).name} ended with status {done.returncode} and left no video"
 
 
-def _run(options: argparse.Namespace) -> None:
+def _list_or_download(words: Sequence[str]) -> int:
+    options = _parser().parse_args(words)
     missing = missing_videos(options.metadata, options.videos)
-    report = options.report or options.videos / REPORT
-    if not options.download:
+    if options.download:
+        _download_all(missing, options.videos, options.report or options.videos / REPORT, options.downloader_options)
+    else:
         for video in missing:
             print(video)
         print(f"{len(missing)} videos are missing in {options.videos}", file=sys.stderr)
-        return
+    return DONE
+
+
+def _download_all(missing: Sequence[str], folder: Path, report: Path, words: Sequence[str] | None) -> None:
     downloader = shutil.which("yt-dlp")
     if downloader is None:
         raise InputError("--download needs yt-dlp on the PATH: install it, or fetch the listed videos another way")
     try:
-        options.videos.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        report.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"nothing can be written to {options.videos} ({error.strerror}): give other --videos"
+            f"nothing can be written to {error.filename} ({error.strerror}): give another folder"
         ) from error
     failures: list[tuple[str, str]] = []
     try:
         for video in track(missing, total=len(missing), label="videos", unit="video"):
-            reason = download(video, options.videos, downloader, options.downloader_options or ())
+            reason = download(video, folder, downloader, words or ())
             if reason is not None:
                 failures.append((video, reason))
-    finally:
+    finally:  # An interrupted command reports what failed so far.
         _write(report, failures)
     print(f"fetched {len(missing) - len(failures)} videos, {len(failures)} failed: see {report}")
 
 
 def _write(report: Path, failures: Iterable[tuple[str, str]]) -> None:
     """Writes the report whole or not at all."""
-    report.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=report.parent, suffix=".part")
     with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(_lines(failures))
@@ -135,34 +129,16 @@ def _lines(failures: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     yield from failures
 
 
-class _Parser(argparse.ArgumentParser):
-    """Raises InputError where the standard one prints its usage and exits."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see `{self.prog} --help`")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m data_pipelines.voxceleb.videos",
-        description="List the missing videos, or have yt-dlp fetch them.",
-    )
+def _parser() -> Parser:
+    parser = Parser(name="voxceleb.videos", description="List the missing videos, or have yt-dlp fetch them.")
     parser.add_argument("--metadata", type=Path, required=True, help="a csv file, or a folder of the official tracks")
     parser.add_argument("--videos", type=Path, required=True, metavar="DIR", help="where the videos are, by their ids")
     parser.add_argument("--download", action="store_true", help="ask yt-dlp for each missing video")
     parser.add_argument("--report", type=Path, metavar="FILE", help=f"of what failed; by default {REPORT} in --videos")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.add_argument(
         "--downloader_options", nargs=argparse.REMAINDER, help="all that follows is handed to yt-dlp, such as -r 1M"
     )
     return parser
-
-
-def _complain(error: BaseException, status: int, sentence: str, words: Sequence[str]) -> int:
-    if "--debug" in words:
-        traceback.print_exception(error)
-    print(f"videos: {sentence}", file=sys.stderr)
-    return status
 
 
 if __name__ == "__main__":

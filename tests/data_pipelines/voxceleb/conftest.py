@@ -144,3 +144,18 @@ def build() -> Callable[..., Path]:
         return data_dir / "voxceleb" / "vox1_64" / "1.0.0"
 
     return run
+
+
+@pytest.fixture(scope="session")
+def official_built(official: Path, tmp_path_factory: pytest.TempPathFactory, build: Callable[..., Path]) -> Path:
+    """The dataset that was built from `official` by one process."""
+    return build(official, tmp_path_factory.mktemp("built"), "--workers", "1")
+
+
+def words_for(source: Path, data_dir: Path) -> list[str]:
+    place = ["--source", str(source), "--data_dir", str(data_dir), "--resolution", "64"]
+    return [*place, "--min_frames", "8", "--min_side", "16"]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}

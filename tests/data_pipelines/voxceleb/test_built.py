@@ -1,14 +1,8 @@
-"""The dataset as it is built from tracks and from metadata, in processes and on Beam, at once and after a kill."""
+"""The dataset as it is built from tracks and from metadata, and as TFDS finds it."""
 
 import hashlib
-import os
-import shutil
-import signal
-import subprocess
 import sys
-import time
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,28 +10,17 @@ import tensorflow_datasets as tfds
 
 from data_pipelines.build import main
 from data_pipelines.datasets import open_dataset
+from data_pipelines.errors import InputError
 from data_pipelines.images import resize
 from data_pipelines.records import decode_frame, metadata_of, read_index
 from data_pipelines.voxceleb import BuildOptions, Recipe
-from data_pipelines.voxceleb.work import work_folder
 
-from .conftest import head_frames
-
-COMMAND = [sys.executable, "-m", "data_pipelines.build", "voxceleb"]
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+from .conftest import contents, head_frames, shares, words_for, write_track
 
 
 @pytest.fixture(scope="module")
-def built(official, tmp_path_factory, build):
-    return build(official, tmp_path_factory.mktemp("built"), "--workers", "1")
-
-
-@pytest.fixture(scope="module")
-def builder(built):
-    return tfds.builder_from_directory(str(built))
+def builder(official_built):
+    return tfds.builder_from_directory(str(official_built))
 
 
 def test_clips_of_the_official_layout(builder):
@@ -74,9 +57,9 @@ def test_everything_that_is_left_out_has_a_reason(builder):
     }
 
 
-def test_metadata_gives_the_same_frames(built, tabled, tmp_path, build):
+def test_metadata_gives_the_same_frames(official_built, tabled, tmp_path, build):
     folder = build(tabled, tmp_path, "--workers", "1")
-    rows, tracks = tfds.builder_from_directory(str(folder)), tfds.builder_from_directory(str(built))
+    rows, tracks = tfds.builder_from_directory(str(folder)), tfds.builder_from_directory(str(official_built))
     assert [clip.name for clip in read_index(rows, "train")] == [
         "id10001#-good_one-A#000002#000014",
         "id10001#-good_one-A#000014#000022",
@@ -93,33 +76,20 @@ def test_metadata_gives_the_same_frames(built, tabled, tmp_path, build):
     assert len(left_out) == 9
 
 
-def test_checksums_are_those_of_the_shards(built):
-    lines = (built / "SHA256SUMS").read_text().splitlines()
-    assert sorted(line.split("  ")[1] for line in lines) == sorted(path.name for path in built.glob("*.array_record-*"))
+def test_checksums_are_those_of_the_shards(official_built):
+    lines = (official_built / "SHA256SUMS").read_text().splitlines()
+    assert sorted(line.split("  ")[1] for line in lines) == sorted(
+        path.name for path in official_built.glob("*.array_record-*")
+    )
     for line in lines:
         digest, name = line.split("  ")
-        assert hashlib.sha256((built / name).read_bytes()).hexdigest() == digest
+        assert hashlib.sha256((official_built / name).read_bytes()).hexdigest() == digest
 
 
-def test_processes_change_no_byte(built, official, tmp_path, build):
+def test_processes_change_no_byte(official_built, official, tmp_path, build):
     folder = build(official, tmp_path, "--workers", "2")
-    assert contents(folder) == contents(built)
+    assert contents(folder) == contents(official_built)
     assert [path.name for path in folder.parent.iterdir()] == ["1.0.0"]
-
-
-def test_beam_changes_no_byte(built, official, tmp_path):
-    pytest.importorskip(
-        "apache_beam",
-        reason="Apache Beam is not installed; in an environment of its own: "
-        "pip install '.[beam,dev]' && python -m pytest tests/data_pipelines/voxceleb -k beam",
-    )
-    done = subprocess.run(
-        [*COMMAND, *words_for(official, tmp_path), "--beam", "--runner=DirectRunner"],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert contents(tmp_path / "voxceleb" / "vox1_64" / "1.0.0") == contents(built)
 
 
 def test_beam_that_is_not_installed_is_one_sentence(official, tmp_path, monkeypatch, capsys):
@@ -129,84 +99,13 @@ def test_beam_that_is_not_installed_is_one_sentence(official, tmp_path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
-def words_for(source: Path, data_dir: Path) -> list[str]:
-    place = ["--source", str(source), "--data_dir", str(data_dir), "--resolution", "64"]
-    return [*place, "--min_frames", "8", "--min_side", "16"]
-
-
-# The build as a command, which dies where the environment says: with no warning, before its job of that number.
-KILLED = """
-import os, signal, sys
-from data_pipelines import build
-from data_pipelines.voxceleb import work
-
-perform, calls = work.perform, 0
-
-def counted(job):
-    global calls
-    if calls == int(os.environ["DIES_BEFORE"]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    calls += 1
-    perform(job)
-    print("made", job[0].origin, file=sys.__stderr__, flush=True)
-
-work.perform = counted
-sys.exit(build.main(sys.argv[1:]))
-"""
-
-
-def test_killed_build_goes_on_and_repeats_nothing(built, official, tmp_path):
-    made = []
-    for dies_before in (3, 2, 100):
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED, "voxceleb", *words_for(official, tmp_path), "--workers", "1"],
-            env={**os.environ, "DIES_BEFORE": str(dies_before)},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == (0 if dies_before == 100 else -signal.SIGKILL), done.stderr
-        made.append([line.removeprefix("made ") for line in done.stderr.splitlines() if line.startswith("made ")])
-    assert [len(names) for names in made] == [3, 2, 3]
-    assert len({name for names in made for name in names}) == 8
-    folder = tmp_path / "voxceleb" / "vox1_64"
-    assert contents(folder / "1.0.0") == contents(built)
-    assert [path.name for path in folder.iterdir()] == ["1.0.0"]
-
-
-def test_build_killed_at_any_time_loses_nothing(built, official, tmp_path):
-    """Two processes, killed from outside as soon as a clip is finished."""
-    work = tmp_path / "voxceleb" / "vox1_64" / "1.0.0.work"
-    command = [*COMMAND, *words_for(official, tmp_path), "--workers", "2"]
-    status = 0
-    while status == 0:  # On a busy machine the build may be done before the kill.
-        shutil.rmtree(tmp_path / "voxceleb", ignore_errors=True)
-        build = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        while build.poll() is None and not [*work.glob("*.clip"), *work.glob("*.left_out")]:
-            time.sleep(0.01)
-        build.kill()
-        status = build.wait()
-    assert status == -signal.SIGKILL
-    assert all(path.stat().st_size for pattern in ("*.clip", "*.left_out") for path in work.glob(pattern))
-    again = subprocess.run(command, capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr
-    assert contents(work.with_name("1.0.0")) == contents(built)
-    assert [path.name for path in work.parent.iterdir()] == ["1.0.0"]
-
-
-def test_second_build_at_the_same_time_is_refused(official, tmp_path, capsys):
-    dataset = tmp_path / "voxceleb" / "vox1_64" / "1.0.0"
-    with work_folder(dataset, keep=dataset):
-        assert main(["voxceleb", *words_for(official, tmp_path)]) == 2
-    assert "is being built by another process" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("name", ["voxceleb/vox1_64", "voxceleb/vox1_64:1.0.0"])
-def test_tfds_finds_the_dataset_by_name(built, name):
-    by_name = tfds.builder(name, data_dir=str(built.parents[2]))
+def test_tfds_finds_the_dataset_by_name(official_built, name):
+    by_name = tfds.builder(name, data_dir=str(official_built.parents[2]))
     assert by_name.is_prepared()
     assert len(by_name.as_data_source("train")) == 20
-    assert len(tfds.data_source(name, split="test", data_dir=str(built.parents[2]))) == 24
-    assert open_dataset("voxceleb/vox1_64", "test", data_dir=built.parents[2]).size == 64
+    assert len(tfds.data_source(name, split="test", data_dir=str(official_built.parents[2]))) == 24
+    assert open_dataset("voxceleb/vox1_64", "test", data_dir=official_built.parents[2]).size == 64
 
 
 def test_tfds_builds_without_the_command(official, tmp_path):
@@ -214,3 +113,25 @@ def test_tfds_builds_without_the_command(official, tmp_path):
     builder = tfds.builder("voxceleb/vox1_64", data_dir=str(tmp_path), options=options)
     builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=str(official)))
     assert builder.info.splits["train"].num_examples == 20
+
+
+def test_voxceleb2(videos, tmp_path, build):
+    for identity, video in {"id00012": "-good_one-A", "id00017": "good_two_BB"}.items():
+        write_track(tmp_path / "dev" / "txt" / identity / video / "00001.txt", shares(2, 12))
+    build(tmp_path, tmp_path / "data", "--videos", str(videos), "--workers", "1")
+    builder = tfds.builder_from_directory(str(tmp_path / "data" / "voxceleb" / "vox2_64" / "1.0.0"))
+    names = [clip.name for split in ("train", "test") for clip in read_index(builder, split)]
+    assert names == ["id00012#-good_one-A#00001#000002#000014", "id00017#good_two_BB#00001#000002#000014"]
+
+
+def test_configurations():
+    sizes = ("64", "128", "256", "512")
+    names = [f"{collection}{size}" for collection in ("", "vox1_", "vox2_") for size in sizes]
+    assert list(tfds.builder_cls("voxceleb").builder_configs) == names
+
+
+def test_configuration_of_the_wrong_collection_is_refused(official, tmp_path):
+    options = BuildOptions(recipe=Recipe(min_frames=8, min_side=16), workers=1)
+    builder = tfds.builder("voxceleb/vox2_64", data_dir=str(tmp_path), options=options)
+    with pytest.raises(InputError, match="not all identities of the source are of VoxCeleb2"):
+        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=str(official)))

@@ -9,7 +9,8 @@ import time
 import pytest
 
 from data_pipelines.errors import InputError
-from data_pipelines.voxceleb import work
+from data_pipelines.voxceleb import on_beam, work
+from data_pipelines.voxceleb import tasks as tasks_module
 from data_pipelines.voxceleb.tasks import Task, perform, read_clip
 
 from .conftest import head_frames, write_video
@@ -104,3 +105,29 @@ def test_workers_end_with_a_killed_build(tmp_path):
     while any(os.path.exists(f"/proc/{worker}") for worker in workers) and time.monotonic() < until:
         time.sleep(0.02)
     assert not any(os.path.exists(f"/proc/{worker}") for worker in workers)
+
+
+def test_batches_for_beam_hold_every_job_once(task, tmp_path, monkeypatch):
+    monkeypatch.setattr(on_beam, "JOBS_PER_BATCH", 2)
+    tasks = [dataclasses.replace(task, name=str(number)) for number in range(5)]
+    jobs = work.jobs_for(tasks, tmp_path)
+    files = on_beam.write_batches(jobs, tmp_path)
+    assert len(files) == 3
+    perform(jobs[1])
+    first = os.stat(jobs[1][1] + ".clip")
+    for file in files:
+        on_beam.perform_batch(file)
+    assert work.unfinished(jobs) == []
+    assert os.stat(jobs[1][1] + ".clip").st_mtime_ns == first.st_mtime_ns
+
+
+def test_error_names_the_clip(task, tmp_path, monkeypatch):
+    def fail(frame):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tasks_module, "encode_frame", fail)
+    (job,) = work.jobs_for([task], tmp_path / "work")
+    (tmp_path / "work").mkdir()
+    with pytest.raises(RuntimeError, match=r"train/anna_1.mp4: OSError: \[Errno 28\] No space left on device"):
+        perform(job)
+    assert list((tmp_path / "work").iterdir()) == []
