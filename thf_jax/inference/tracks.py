@@ -1,7 +1,8 @@
 """Drivers without pictures: a head pose a frame, or sound. They drive X2Face by linear maps to its code.
 
 A pose track is a CSV file with a header that names at least the columns `roll`, `pitch` and `yaw`, in degrees and in
-the sense of what the maps were fitted on; every further line is a frame.
+the sense of what the maps were fitted on; every further line is a frame. Sound is a file with sound in it, or an .npy
+array of features of another kind, [t f], a row a frame, for a map that was fitted on these.
 """
 
 import csv
@@ -18,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from thf_jax.errors import InputError
-from thf_jax.inference.audio_features import FEATURES, SAMPLING, audio_features
+from thf_jax.inference.audio_features import NAME, SAMPLING, audio_features
 from thf_jax.inference.driving import UNTIMED_RATE, Driving, open_driving
 from thf_jax.inference.motion_files import MotionFile
 from thf_jax.inference.sound import read_sound
@@ -29,6 +30,7 @@ from thf_jax.types import DrivingCode
 
 POSE_SUFFIX = ".csv"
 SOUND_SUFFIXES = frozenset({".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus"})
+FEATURE_SUFFIX = ".npy"
 COLUMNS = ("roll", "pitch", "yaw")
 
 
@@ -65,7 +67,7 @@ def open_driver(
         InputError: see `open_driving` and `open_track`; or `codes` or a `rate` for what is no track.
     """
     suffix = Path(name).suffix.lower()
-    if suffix == POSE_SUFFIX or suffix in SOUND_SUFFIXES:
+    if suffix in (POSE_SUFFIX, FEATURE_SUFFIX) or suffix in SOUND_SUFFIXES:
         return open_track(name, codes, rate=UNTIMED_RATE if rate is None else rate)
     if codes or rate is not None:
         raise InputError(f"--codes and --rate go with a pose track (.csv) or sound (.wav), and {name} is neither")
@@ -87,22 +89,26 @@ def open_track(
     """
     if rate <= 0:
         raise InputError(f"a track has more than 0 frames a second, not {float(rate):g}")
-    maps = [read_codes(path) for path in codes]
-    pose = next((found for found in maps if isinstance(found, PoseCodes)), None)
-    audio = next((found for found in maps if isinstance(found, AudioCodes)), None)
-    path = Path(name)
+    path, files = Path(name), [read_codes(file) for file in codes]
+    pose = next((file.codes for file in files if isinstance(file.codes, PoseCodes)), None)
     if path.suffix.lower() == POSE_SUFFIX:
         if pose is None:
             raise InputError(f"{path} is a pose track: give the map from head pose to codes with --codes")
         return Track(path, rate, _read_poses(path), pose, None)
-    if audio is None:
+    audio, feature = next((file for file in files if isinstance(file.codes, AudioCodes)), (None, None))
+    if not isinstance(audio, AudioCodes):
         raise InputError(f"{path} is sound: give the map from sound to codes with --codes")
-    wanted = audio.code_from_feature.shape[1]
-    if wanted != FEATURES:
-        raise InputError(f"the map from sound takes {wanted} numbers a frame, and features of sound have {FEATURES}")
-    rows = audio_features(read_sound(path, SAMPLING), rate)
+    given = path.suffix.lower() == FEATURE_SUFFIX
+    if not given and feature != NAME:
+        raise InputError(
+            f"the map takes features of the kind {feature!r}: give them as an .npy file in place of {path}"
+        )
+    rows = _read_features(path) if given else audio_features(read_sound(path, SAMPLING), rate)
     if not len(rows):
         raise InputError(f"{path} is shorter than one frame")
+    if rows.shape[1] != audio.code_from_feature.shape[1]:
+        wanted = audio.code_from_feature.shape[1]
+        raise InputError(f"{path} has {rows.shape[1]} numbers a frame, and the map from sound takes {wanted}")
     return Track(path, rate, rows, pose, audio)
 
 
@@ -124,7 +130,7 @@ def drive(track: Track, animator: Animator, source: Any) -> Driving:
             )
     motions = jax.tree.map(np.asarray, track.motions(rest))
     file = MotionFile(animator.system, None, track.rate, animator.size, motions)
-    voice = None if track.audio is None else track.path
+    voice = track.path if track.path.suffix.lower() in SOUND_SUFFIXES else None
     return Driving(track.path, track.rate, len(file), lambda: iter(file), file, absolute=True, voice=voice)
 
 
@@ -151,3 +157,13 @@ def _read_poses(path: Path) -> Float[np.ndarray, "t 3"]:
     if not np.isfinite(degrees).all():
         raise InputError(f"the pose track {path} has angles that are not finite")
     return np.deg2rad(degrees)
+
+
+def _read_features(path: Path) -> Float[np.ndarray, "t f"]:
+    try:
+        rows = np.load(path, allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise InputError(f"cannot read the features {path}: {error}") from error
+    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype.kind != "f" or not np.isfinite(rows).all():
+        raise InputError(f"the features {path} are no array [t f] of finite floating numbers, a row a frame")
+    return rows
