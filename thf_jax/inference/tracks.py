@@ -8,7 +8,7 @@ array of features of another kind, [t f], a row a frame, for a map that was fitt
 import csv
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -36,26 +36,14 @@ COLUMNS = ("roll", "pitch", "yaw")
 
 @dataclasses.dataclass(frozen=True)
 class Track:
-    """What drives, before it is known whom: a row a frame, and the maps that lead to codes."""
+    """What drives, before it is known whom."""
 
     path: Path
     rate: Fraction
-    rows: Float[np.ndarray, "t n"]
-    """Roll, pitch and yaw in radians, or features of the sound."""
-    pose: PoseCodes | None
-    audio: AudioCodes | None
-    """None: the rows are poses."""
-
-    def motions(self, rest: DrivingCode) -> DrivingCode:
-        """The code of every frame, for a source whose own code is `rest`.
-
-        The sound is compared with its quietest moment, at which the mouth is taken to be as in the source.
-        """
-        rows = jnp.asarray(self.rows, jnp.float32)
-        if self.audio is not None:
-            return self.audio.spoken(rest, rows, rows[self.rows.sum(axis=1).argmin()], pose=self.pose)
-        assert self.pose is not None  # open_track has seen to it
-        return self.pose.turned(rest, rows)
+    maps: tuple[PoseCodes | AudioCodes, ...]
+    """What leads to codes."""
+    motions: Callable[[DrivingCode], DrivingCode]
+    """The codes of all frames, [t c], of a source's own one."""
 
 
 def open_driver(
@@ -94,22 +82,16 @@ def open_track(
     if path.suffix.lower() == POSE_SUFFIX:
         if pose is None:
             raise InputError(f"{path} is a pose track: give the map from head pose to codes with --codes")
-        return Track(path, rate, _read_poses(path), pose, None)
+        poses = jnp.asarray(_read_poses(path), jnp.float32)
+        return Track(path, rate, (pose,), lambda rest: pose.turned(rest, poses))
     audio, feature = next((file for file in files if isinstance(file.codes, AudioCodes)), (None, None))
     if not isinstance(audio, AudioCodes):
         raise InputError(f"{path} is sound: give the map from sound to codes with --codes")
-    given = path.suffix.lower() == FEATURE_SUFFIX
-    if not given and feature != NAME:
-        raise InputError(
-            f"the map takes features of the kind {feature!r}: give them as an .npy file in place of {path}"
-        )
-    rows = _read_features(path) if given else audio_features(read_sound(path, SAMPLING), rate)
-    if not len(rows):
-        raise InputError(f"{path} is shorter than one frame")
-    if rows.shape[1] != audio.code_from_feature.shape[1]:
-        wanted = audio.code_from_feature.shape[1]
-        raise InputError(f"{path} has {rows.shape[1]} numbers a frame, and the map from sound takes {wanted}")
-    return Track(path, rate, rows, pose, audio)
+    rows = _features(path, rate, feature, audio.code_from_feature.shape[1])
+    features = jnp.asarray(rows, jnp.float32)
+    quietest = features[rows.sum(axis=1).argmin()]  # when the mouth is taken to be as in the source
+    maps = (audio,) if pose is None else (audio, pose)
+    return Track(path, rate, maps, lambda rest: audio.spoken(rest, features, quietest, pose=pose))
 
 
 def drive(track: Track, animator: Animator, source: Any) -> Driving:
@@ -121,23 +103,17 @@ def drive(track: Track, animator: Animator, source: Any) -> Driving:
     if animator.system != "x2face":
         raise InputError(f"head pose and sound drive x2face alone, and the model is of {animator.system}")
     rest = animator.encode(source).motion
-    maps = [(found, np.shape(weights)) for found in (track.pose, track.audio) for weights in _to_code(found)]
-    for found, shape in maps:
-        if shape[0] != rest.code.shape[-1]:
+    for maps in track.maps:
+        weights = maps.code_from_pose if isinstance(maps, PoseCodes) else maps.code_from_feature
+        if weights.shape[0] != rest.code.shape[-1]:
             raise InputError(
-                f"the {type(found).__name__} are of {shape[0]} numbers, and this model's codes have "
+                f"the {type(maps).__name__} are of {weights.shape[0]} numbers, and this model's codes have "
                 f"{rest.code.shape[-1]}: fit them with the model that animates"
             )
     motions = jax.tree.map(np.asarray, track.motions(rest))
     file = MotionFile(animator.system, None, track.rate, animator.size, motions)
     voice = track.path if track.path.suffix.lower() in SOUND_SUFFIXES else None
     return Driving(track.path, track.rate, len(file), lambda: iter(file), file, absolute=True, voice=voice)
-
-
-def _to_code(maps: PoseCodes | AudioCodes | None) -> list[Any]:
-    if maps is None:
-        return []
-    return [maps.code_from_pose if isinstance(maps, PoseCodes) else maps.code_from_feature]
 
 
 def _read_poses(path: Path) -> Float[np.ndarray, "t 3"]:
@@ -157,6 +133,19 @@ def _read_poses(path: Path) -> Float[np.ndarray, "t 3"]:
     if not np.isfinite(degrees).all():
         raise InputError(f"the pose track {path} has angles that are not finite")
     return np.deg2rad(degrees)
+
+
+def _features(path: Path, rate: Fraction, kind: str | None, count: int) -> Float[np.ndarray, "t f"]:
+    """`count` numbers a frame: those in an array, or, where they are of our own kind, those of the sound."""
+    given = path.suffix.lower() == FEATURE_SUFFIX
+    if not given and kind != NAME:
+        raise InputError(f"the map takes features of the kind {kind!r}: give them as an .npy file in place of {path}")
+    rows = _read_features(path) if given else audio_features(read_sound(path, SAMPLING), rate)
+    if not len(rows):
+        raise InputError(f"{path} is shorter than one frame")
+    if rows.shape[1] != count:
+        raise InputError(f"{path} has {rows.shape[1]} numbers a frame, and the map from sound takes {count}")
+    return rows
 
 
 def _read_features(path: Path) -> Float[np.ndarray, "t f"]:
