@@ -21,7 +21,7 @@ from data_pipelines.datasets import open_dataset
 from data_pipelines.errors import InputError as DataError
 from data_pipelines.pose_labels import clip_pose
 from thf_jax.errors import InputError
-from thf_jax.inference.audio_features import SAMPLING, audio_features
+from thf_jax.inference.audio_features import NAME, SAMPLING, audio_features
 from thf_jax.inference.code_fitting import explained, fit_audio_codes, fit_pose_codes
 from thf_jax.inference.crop import look
 from thf_jax.inference.driving import UNTIMED_RATE
@@ -29,7 +29,7 @@ from thf_jax.inference.load import load
 from thf_jax.inference.outputs import check_output
 from thf_jax.inference.sound import read_sound
 from thf_jax.interop.code_files import SUFFIX, write_codes
-from thf_jax.interop.x2face_codes import published_audio_codes, published_pose_codes
+from thf_jax.interop.x2face_codes import PUBLISHED_FEATURE, published_audio_codes, published_pose_codes
 from thf_jax.models.animator import Animator
 from thf_jax.models.x2face_codes import AudioCodes, PoseCodes
 
@@ -60,7 +60,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Fit, say how well the maps explain what they were fitted on, and write them."""
     output = check_output(arguments.output, (SUFFIX,))
     codes = _published(arguments.what, arguments.published) if arguments.published else _fitted(arguments)
-    print(f"wrote {write_codes(output, codes)}")
+    feature = PUBLISHED_FEATURE if arguments.published else NAME
+    feature = feature if arguments.what == "audio" else None
+    print(f"wrote {write_codes(output, codes, feature=feature)}")
 
 
 def _published(what: str, files: list[str]) -> PoseCodes | AudioCodes:

@@ -14,7 +14,7 @@ from tests.inference.samples import (
     video_properties,
     write_clip,
 )
-from thf_jax.inference.audio_features import FEATURES, SAMPLING, audio_features
+from thf_jax.inference.audio_features import FEATURES, NAME, SAMPLING, audio_features
 from thf_jax.inference.crop import look
 from thf_jax.inference.driving import open_driving, read_source
 from thf_jax.inference.sound import read_sound
@@ -44,7 +44,8 @@ def files(tmp_path_factory):
     rows = [f"{frame},{yaw},{pitch},{roll}" for frame, (roll, pitch, yaw) in enumerate(ANGLES)]
     (folder / "pose.csv").write_text("\n".join(["frame,yaw,pitch,roll", *rows]) + "\n")
     write_codes(folder / "pose.npz", POSE)
-    write_codes(folder / "audio.npz", AUDIO)
+    write_codes(folder / "audio.npz", AUDIO, feature=NAME)
+    write_codes(folder / "published.npz", AUDIO, feature="published")
     return folder
 
 
@@ -147,11 +148,25 @@ def test_sound_speaks_and_is_heard(thf, x2face, photo, files, voice, tmp_path, s
         assert sound_packets(tmp_path / "out.mp4") is not None
 
 
+def test_features_of_another_kind_are_given_as_an_array(thf, x2face, photo, files, tmp_path):
+    features = RANDOM.uniform(0, 3, (3, FEATURES)).astype(np.float32)
+    np.save(tmp_path / "voice.npy", features)
+    words = ["-o", tmp_path / "out", "--model", x2face, "--codes", files / "published.npz"]
+    assert thf("animate", photo, tmp_path / "voice.npy", *words).status == 0
+    quietest = features[features.sum(axis=1).argmin()]
+    codes = AUDIO.spoken(rest_of(x2face, photo), jnp.asarray(features), jnp.asarray(quietest)).code
+    assert_close(read_pictures(tmp_path / "out"), rendered(x2face, codes, photo))
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["pose.csv"], "pose.csv is a pose track: give the map from head pose to codes with --codes"),
         (["voice.wav", "--codes", "pose.npz"], "voice.wav is sound: give the map from sound to codes with --codes"),
+        (["voice.wav", "--codes", "published.npz"], "the map takes features of the kind 'published'"),
+        (["few.npy", "--codes", "audio.npz"], "few.npy has 5 numbers a frame, and the map from sound takes 256"),
+        (["flat.npy", "--codes", "audio.npz"], "no array [t f] of finite floating numbers"),
+        (["pose.npy", "--codes", "audio.npz"], "cannot read the features"),
         (["clip.mp4", "--codes", "pose.npz"], "--codes and --rate go with a pose track (.csv) or sound (.wav)"),
         (["clip.mp4", "--rate", "25"], "--codes and --rate go with a pose track (.csv) or sound (.wav)"),
         (["pose.csv", "--codes", "pose.npz", "--rate", "0"], "more than 0 frames a second, not 0"),
@@ -166,6 +181,8 @@ def test_sound_speaks_and_is_heard(thf, x2face, photo, files, voice, tmp_path, s
     ],
 )
 def test_what_does_not_go_together_is_refused(thf, x2face, photo, files, tmp_path, words, sentence):
+    np.save(files / "few.npy", np.zeros((3, 5)))
+    np.save(files / "flat.npy", np.zeros(5))
     (files / "other.csv").write_text("a,b\n1,2\n")
     (files / "words.csv").write_text("roll,pitch,yaw\n1,2,left\n")
     write_codes(files / "short.npz", PoseCodes(POSE.pose_from_code[:, :5], POSE.pose_offset, POSE.code_from_pose[:5]))

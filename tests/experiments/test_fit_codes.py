@@ -7,7 +7,7 @@ import safetensors.numpy
 
 from experiments.fit_codes import main
 from tests.inference.samples import tiny_animator, tiny_x2face, write_clip
-from thf_jax.inference.audio_features import FEATURES
+from thf_jax.inference.audio_features import FEATURES, NAME
 from thf_jax.inference.code_fitting import explained, fit_audio_codes, fit_pose_codes
 from thf_jax.interop.code_files import read_codes
 from thf_jax.interop.model_directory import save_model
@@ -45,8 +45,8 @@ def test_head_pose_is_fitted_on_heads_that_know_it(model, tmp_path, capsys):
     assert main(["--what", "pose", "--model", str(model), "--data", "moving_heads", "--output", str(out)]) == 0
     said = capsys.readouterr().out
     assert "256 frames of 16 clips" in said and "of how heads turn" in said and str(out) in said
-    codes = read_codes(out)
-    assert isinstance(codes, PoseCodes) and codes.code_from_pose.shape == (6, 3)
+    codes, feature = read_codes(out)
+    assert isinstance(codes, PoseCodes) and feature is None and codes.code_from_pose.shape == (6, 3)
     assert np.abs(codes.pose_from_code).max() > 0
 
 
@@ -58,8 +58,8 @@ def test_sound_is_fitted_on_clips_that_have_it(model, tmp_path, capsys):
     assert main(["--what", "audio", "--model", str(model), "--data", str(tmp_path), "--output", str(out)]) == 0
     said = capsys.readouterr()
     assert "10 frames of 1 clips" in said.out and "silent.mp4 has no sound" in said.err
-    codes = read_codes(out)
-    assert isinstance(codes, AudioCodes) and codes.code_from_feature.shape == (6, FEATURES)
+    codes, feature = read_codes(out)
+    assert isinstance(codes, AudioCodes) and feature == NAME and codes.code_from_feature.shape == (6, FEATURES)
 
 
 def test_published_maps_are_taken_over(tmp_path):
@@ -74,7 +74,8 @@ def test_published_maps_are_taken_over(tmp_path):
     for what, file, kind in (("pose", "pose.pth", PoseCodes), ("audio", "regression.npz", AudioCodes)):
         out = tmp_path / f"{what}_codes.npz"
         assert main(["--what", what, "--published", str(tmp_path / file), "--output", str(out)]) == 0
-        assert isinstance(read_codes(out), kind)
+        codes, feature = read_codes(out)
+        assert isinstance(codes, kind) and feature == (None if what == "pose" else "published")
 
 
 @pytest.mark.parametrize(

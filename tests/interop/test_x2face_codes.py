@@ -119,11 +119,11 @@ POSE = PoseCodes(*(jnp.asarray(RANDOM.standard_normal(shape), jnp.float32) for s
 AUDIO = AudioCodes(jnp.asarray(COEFFICIENTS, jnp.float32))
 
 
-@pytest.mark.parametrize("codes", [POSE, AUDIO])
-def test_what_was_written_is_read_to_the_last_bit(tmp_path, codes):
-    found = read_codes(write_codes(tmp_path / "codes.npz", codes))
-    assert type(found) is type(codes)
-    jax.tree.map(np.testing.assert_array_equal, found, codes)
+@pytest.mark.parametrize(("codes", "feature"), [(POSE, None), (AUDIO, "mel 4 x 64")])
+def test_what_was_written_is_read_to_the_last_bit(tmp_path, codes, feature):
+    found = read_codes(write_codes(tmp_path / "codes.npz", codes, feature=feature))
+    assert type(found.codes) is type(codes) and found.feature == feature
+    jax.tree.map(np.testing.assert_array_equal, found.codes, codes)
 
 
 def test_other_files_are_refused(tmp_path):

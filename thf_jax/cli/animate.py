@@ -57,7 +57,7 @@ def add_x2face_options(parser: argparse.ArgumentParser) -> None:
     own = parser.add_argument_group(
         "X2Face alone",
         "DRIVING may also be a pose track (csv with the columns roll, pitch and yaw in degrees, a line a frame) or "
-        "sound (wav, mp3, m4a, flac, ogg), with --codes.",
+        "sound (wav, mp3, m4a, flac, ogg, or an npy array of features, a row a frame), with --codes.",
     )
     own.add_argument(
         "--source-also",

@@ -12,6 +12,8 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Float
 
+NAME = "mel 4 x 64"
+"""Of these features, in files of maps that take them."""
 SAMPLING = 16_000
 """Numbers a second of the sound that `audio_features` takes."""
 WINDOWS, WINDOW, BANDS = 4, 800, 64

@@ -1,14 +1,14 @@
 """Files of the linear maps that let head pose and sound drive X2Face: numpy archives, no pickle.
 
-`header` is a JSON string: `format` ("thf_jax codes"), `version` and `kind` (a class of `thf_jax.models.x2face_codes`).
-Beside it stands one float32 array a field of the kind.
+`header` is a JSON string: `format` ("thf_jax codes"), `version`, `kind` (a class of `thf_jax.models.x2face_codes`) and
+`feature` (what the map takes, null for head pose). Beside it stands one float32 array a field of the kind.
 """
 
 import json
 import os
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -27,21 +27,34 @@ _KINDS: dict[str, tuple[type[Any], dict[str, str]]] = {
 """By name, the class and the shape of each of its fields; a letter stands for one size throughout."""
 
 
-def write_codes(path: str | os.PathLike[str], codes: PoseCodes | AudioCodes) -> Path:
+class CodeFile(NamedTuple):
+    """What a file holds."""
+
+    codes: PoseCodes | AudioCodes
+    feature: str | None
+    """The name of the features that a map from sound takes; None with a map from head pose."""
+
+
+def write_codes(path: str | os.PathLike[str], codes: PoseCodes | AudioCodes, *, feature: str | None = None) -> Path:
     """Where the file is, which appears whole or not at all.
+
+    Args:
+        path: its name ends with .npz.
+        codes: the maps.
+        feature: the name of the features that a map from sound takes.
 
     Raises:
         InputError: the path cannot be written.
     """
     target = check_output(path, (SUFFIX,))
-    header = json.dumps({"format": FORMAT, "version": VERSION, "kind": type(codes).__name__})
+    header = json.dumps({"format": FORMAT, "version": VERSION, "kind": type(codes).__name__, "feature": feature})
     arrays = {name: np.asarray(value, np.float32) for name, value in codes._asdict().items()}
     with appearing(target) as partial, partial.open("wb") as stream:
         np.savez(stream, allow_pickle=False, header=np.array(header), **arrays)
     return target
 
 
-def read_codes(path: str | os.PathLike[str]) -> PoseCodes | AudioCodes:
+def read_codes(path: str | os.PathLike[str]) -> CodeFile:
     """The maps in the file at `path`.
 
     Raises:
@@ -56,10 +69,11 @@ def read_codes(path: str | os.PathLike[str]) -> PoseCodes | AudioCodes:
         if (header["format"], header["version"]) != (FORMAT, VERSION):
             raise ValueError(f"it is of format {header['format']!r}, version {header['version']!r}")
         kind, shapes = _KINDS[header["kind"]]
+        feature = header["feature"]
         _check(arrays, shapes)
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is no file of codes, as `python -m experiments.fit_codes` writes it") from error
-    return kind(**{name: jnp.asarray(array, jnp.float32) for name, array in arrays.items()})
+    return CodeFile(kind(**{name: jnp.asarray(array, jnp.float32) for name, array in arrays.items()}), feature)
 
 
 def _check(arrays: dict[str, np.ndarray], shapes: dict[str, str]) -> None:

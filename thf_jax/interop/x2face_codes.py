@@ -17,6 +17,8 @@ from thf_jax.interop.pickle_machine import RefusedError, read_pickle
 from thf_jax.interop.torch_reader import read_checkpoint
 from thf_jax.models.x2face_codes import AudioCodes, PoseCodes
 
+PUBLISHED_FEATURE = "published"
+"""The name of the authors' features of sound, which are those of a network that is not available."""
 EPSILON = 1e-5
 """Of the batch norm behind the layer from pose to code."""
 
