@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thf_jax.cli.free_view import add_view_options, view_options
+from thf_jax.cli.portrait import add_portrait_options, portrait_options
 from thf_jax.errors import InputError
 
 if TYPE_CHECKING:
+    from thf_jax.inference.face_square import FaceSquare
     from thf_jax.inference.motion_files import MotionFile
 
 
@@ -20,12 +23,15 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("animate", help="animate a portrait", description=text)
     parser.add_argument("source", metavar="SOURCE", help="png, jpg or webp; of a video the first frame is taken")
     parser.add_argument(
-        "driving", metavar="DRIVING", help="mp4, mov, webm, gif, a folder of frames, a .motion file or a shipped motion"
+        "driving",
+        metavar="DRIVING",
+        help="mp4, mov, webm, gif, a folder of frames, a .motion file, a .pkl template or a shipped motion",
     )
     parser.add_argument("-o", "--output", default="out.mp4", help="mp4, mov, webm, gif or a new folder (%(default)s)")
     parser.add_argument("--model", help="a shipped model's name or a model directory; by default the shipped one")
     add_motion_options(parser)
     add_view_options(parser)
+    add_portrait_options(parser)
     parser.add_argument(
         "--crop",
         action=argparse.BooleanOptionalAction,
@@ -74,9 +80,11 @@ def run(options: argparse.Namespace) -> None:
     from thf_jax.inference.best_frame import best_frame
     from thf_jax.inference.crop import look
     from thf_jax.inference.driving import open_driving, read_source
+    from thf_jax.inference.face_square import find_square
     from thf_jax.inference.film import composer, detail_of, driving_frames, results
     from thf_jax.inference.load import load
     from thf_jax.inference.video import check_video_output, open_video
+    from thf_jax.inference.warp_affine import crop_face, halved
 
     _refuse_contradictions(options)
     source = read_source(options.source)
@@ -89,7 +97,9 @@ def run(options: argparse.Namespace) -> None:
     if driving.motion is not None:
         _check_fit(driving.motion, model, animator.system)
 
-    face = look(source, animator.size, crop=options.crop)
+    special = view_options(options) | portrait_options(options)
+    square = find_square(special["landmarks"], source) if options.crop and "landmarks" in special else None
+    face = look(source, animator.size, crop=options.crop) if square is None else halved(crop_face(source, square))
     motion_options = {"relative": options.relative, "adapt_scale": options.adapt_scale, "smooth": options.smooth}
     if options.best_frame:
         frames = driving_frames(driving, animator.size, crop=options.crop)
@@ -102,12 +112,21 @@ def run(options: argparse.Namespace) -> None:
     detail = detail_of(source, animator.size, crop=options.crop) if options.detail else None
     shown = face if detail is None else detail
     compose = composer(source, shown, crop=options.crop, paste_back=options.paste_back, compare=options.compare)
-    moving = results(animator, face, frames, detail=detail, **motion_options, **view_options(options))
+    if square is not None and options.paste_back:
+        compose = functools.partial(_back_into, source, square)
+    moving = results(animator, face, frames, detail=detail, **motion_options, **special)
     progress = Progress(moving, label="animating", total=driving.length)
     with open_video(target, driving.rate, sound_from=driving.sound) as write:
         for result, frame in progress:
             write(compose(result, frame))
     print(f"wrote {target}: {progress.summary()}")
+
+
+def _back_into(source: Any, square: FaceSquare, result: Any, _: Any) -> Any:
+    """The portrait with the result in the place of its face."""
+    from thf_jax.inference.warp_affine import paste_face
+
+    return paste_face(source, result, square)
 
 
 def _refuse_contradictions(options: argparse.Namespace) -> None:

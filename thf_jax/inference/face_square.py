@@ -10,10 +10,10 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from thf_jax.errors import InputError
-from thf_jax.inference.landmarks import Points, layout_of
+from thf_jax.inference.landmarks import LandmarkProvider, Points, layout_of
 
 Matrix = Float[np.ndarray, "3 3"]
 """Takes (x, y, 1) in pixels of one picture to pixels of another."""
@@ -93,6 +93,18 @@ def face_square(points: Points, options: SquareOptions = SOURCE) -> FaceSquare:
     shift = np.array([options.right * side, options.down * side], np.float32)
     angle = float(np.sign(axes[0, 1]) * np.arccos(np.clip(axes[0, 0], -1, 1)))
     return FaceSquare((centre + shift @ axes).astype(np.float32), side, angle)
+
+
+def find_square(see: LandmarkProvider, picture: UInt8[np.ndarray, "h w 3"]) -> FaceSquare:
+    """The square around the face that the provider sees in a source picture.
+
+    Raises:
+        InputError: it sees none, or gives landmarks of no known layout.
+    """
+    points = see(picture)
+    if points is None:
+        raise InputError("no face was found in the picture; give another one, or look at its centre without landmarks")
+    return face_square(points)
 
 
 def mean_square(squares: Sequence[FaceSquare]) -> FaceSquare:
