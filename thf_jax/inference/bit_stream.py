@@ -86,12 +86,21 @@ def unpack(path: str | os.PathLike[str]) -> MotionFile:
         data = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"cannot read the bit stream {path}: {error.strerror}") from error
+    return unpacked(data, str(path))
+
+
+def unpacked(data: bytes, title: str) -> MotionFile:
+    """The motion in the content of a `.bits` file; `title` is what the sentence of an error calls it.
+
+    Raises:
+        InputError: it is none of this kind, or damaged.
+    """
     if not data.startswith(MAGIC) or len(data) < len(MAGIC) + 8:
-        raise InputError(f"{path} is no bit stream of motion; `thf motion pack` makes one of a motion file")
+        raise InputError(f"{title} is no bit stream of motion; `thf motion pack` makes one of a motion file")
     length, checksum = struct.unpack_from("<II", data, len(MAGIC))
     body = data[len(MAGIC) + 8 :]
     if zlib.crc32(body) != checksum:
-        raise InputError(f"the bit stream {path} is damaged: its checksum is another")
+        raise InputError(f"the bit stream {title} is damaged: its checksum is another")
     try:
         header = json.loads(body[:length])
         shapes = {name: tuple(shape) for name, shape in header["fields"].items()}
@@ -100,7 +109,7 @@ def unpack(path: str | os.PathLike[str]) -> MotionFile:
         motion = _arrived(header["kind"], {name: values * steps.of(name) for name, values in whole.items()})
         return MotionFile(header["system"], header["model"], Fraction(header["rate"]), header["size"], motion)
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"the bit stream {path} is of another version of this program: {error}") from error
+        raise InputError(f"the bit stream {title} is of another version of this program: {error}") from error
 
 
 def quantised(values: np.ndarray, step: float) -> Int[np.ndarray, "frames *shape"]:

@@ -1,0 +1,99 @@
+"""A picture of one portrait from many sides, yaw across and pitch down.
+
+python -m experiments.free_view --model NAME|DIR --source FILE --output grid.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw
+
+from data_pipelines.errors import InputError as DataError
+from thf_jax.errors import InputError
+from thf_jax.inference.crop import look
+from thf_jax.inference.driving import read_source
+from thf_jax.inference.free_view import viewer
+from thf_jax.inference.load import load
+from thf_jax.inference.outputs import appearing, check_output
+from thf_jax.inference.video import to_uint8
+from thf_jax.models.animator import Animator
+
+MARGIN = 14
+"""Pixels above and left of the grid, for the angles."""
+
+
+def options() -> argparse.ArgumentParser:
+    """The command's options."""
+    text = (__doc__ or "").splitlines()[0]
+    parser = argparse.ArgumentParser(prog="python -m experiments.free_view", description=text)
+    parser.add_argument("--model", required=True, help="a model directory or a training workdir of face_vid2vid")
+    parser.add_argument("--source", required=True, help="png, jpg or webp; of a video the first frame is taken")
+    parser.add_argument("--output", required=True, type=Path, help="a png file")
+    parser.add_argument("--yaw", type=float, nargs="+", default=[-30, -15, 0, 15, 30], metavar="DEG")
+    parser.add_argument("--pitch", type=float, nargs="+", default=[-20, 0, 20], metavar="DEG")
+    parser.add_argument("--roll", type=float, metavar="DEG", help="by default the portrait's own")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def views(
+    animator: Animator, source: UInt8[np.ndarray, "h w 3"], yaws: Sequence[float], pitches: Sequence[float], **others
+) -> UInt8[np.ndarray, "rows columns size size 3"]:
+    """The source with its own expression under every pair of angles; others are options of `free_view.viewer`."""
+    encoded, own = animator.encode(source), animator.motion(source)
+
+    def seen(yaw: float, pitch: float) -> UInt8[np.ndarray, "size size 3"]:
+        turned = viewer(animator, {"yaw": yaw, "pitch": pitch, **others})(own, own)
+        return to_uint8(np.asarray(animator.render(encoded, turned).image))
+
+    return np.array([[seen(yaw, pitch) for yaw in yaws] for pitch in pitches])
+
+
+def labelled(
+    pictures: UInt8[np.ndarray, "rows columns size size 3"], yaws: Sequence[float], pitches: Sequence[float]
+) -> Image.Image:
+    """All in one picture, the angles in the margin."""
+    rows, columns, size = pictures.shape[:3]
+    left = 3 * MARGIN
+    sheet = Image.new("RGB", (left + columns * size, MARGIN + rows * size), "white")
+    sheet.paste(Image.fromarray(np.concatenate([np.concatenate(row, axis=1) for row in pictures])), (left, MARGIN))
+    draw = ImageDraw.Draw(sheet)
+    for column, yaw in enumerate(yaws):
+        draw.text((left + (column + 0.5) * size, MARGIN / 2), f"yaw {yaw:g}", "black", anchor="mm")
+    for row, pitch in enumerate(pitches):
+        draw.text((left / 2, MARGIN + (row + 0.5) * size), f"pitch\n{pitch:g}", "black", anchor="mm", align="center")
+    return sheet
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the picture."""
+    output = check_output(arguments.output, (".png",))
+    animator = load(arguments.model)
+    source = look(read_source(arguments.source), animator.size, crop=True)
+    pictures = views(animator, source, arguments.yaw, arguments.pitch, roll=arguments.roll)
+    with appearing(output) as partial:
+        labelled(pictures, arguments.yaw, arguments.pitch).save(partial, "PNG")
+    print(f"wrote {output}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command's exit status: 0 done, 2 for wrong input."""
+    parsed = options().parse_args(arguments)
+    try:
+        run(parsed)
+    except (InputError, DataError) as error:
+        if parsed.debug:
+            raise
+        print(f"free_view: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
