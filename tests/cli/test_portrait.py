@@ -11,7 +11,7 @@ from tests.inference.samples import read_pictures
 from thf_jax.inference.animate import animate
 from thf_jax.inference.crop import look
 from thf_jax.inference.driving import open_driving, read_source
-from thf_jax.inference.face_square import find_square
+from thf_jax.inference.face_square import DRIVING, face_square, find_square, mean_square
 from thf_jax.inference.motion_files import read_motion
 from thf_jax.inference.video import to_uint8
 from thf_jax.inference.warp_affine import crop_face, halved, paste_face
@@ -95,9 +95,22 @@ def test_landmarks_crop_to_the_face_and_paste_it_back(thf, portrait, provider, p
     )
 
 
+def test_a_driving_clip_is_cropped_by_one_square(thf, portrait, provider, photo, clip, tmp_path):
+    words = ["--landmarks", provider, "--crop-driving"]
+    assert thf("animate", photo, clip, "-o", tmp_path / "out", "--model", portrait, *words).status == 0
+    frames = list(open_driving(clip).frames())
+    square = mean_square([face_square(landmarks(frame), DRIVING) for frame in frames])
+    source = read_source(photo)
+    face = halved(crop_face(source, find_square(landmarks, source)))
+    cropped = [halved(crop_face(frame, square)) for frame in frames]
+    expected = [to_uint8(np.asarray(x.image)) for x in animate(load_model(portrait), face, cropped)]
+    np.testing.assert_array_equal(read_pictures(tmp_path / "out"), expected)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (["--crop-driving"], "say with --landmarks how"),
         (["--region", "nose"], "no region of a face named 'nose'"),
         (["--control", "smile"], "NAME=NUMBER"),
         (["--control", "smiles=1"], "the nearest is 'smile'"),

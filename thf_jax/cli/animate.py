@@ -13,7 +13,9 @@ from thf_jax.cli.portrait import add_portrait_options, portrait_options
 from thf_jax.errors import InputError
 
 if TYPE_CHECKING:
+    from thf_jax.inference.driving import Driving
     from thf_jax.inference.face_square import FaceSquare
+    from thf_jax.inference.landmarks import LandmarkProvider
     from thf_jax.inference.motion_files import MotionFile
 
 
@@ -80,7 +82,6 @@ def run(options: argparse.Namespace) -> None:
     from thf_jax.inference.best_frame import best_frame
     from thf_jax.inference.crop import look
     from thf_jax.inference.driving import open_driving, read_source
-    from thf_jax.inference.face_square import find_square
     from thf_jax.inference.film import composer, detail_of, driving_frames, results
     from thf_jax.inference.load import load
     from thf_jax.inference.video import check_video_output, open_video
@@ -98,17 +99,18 @@ def run(options: argparse.Namespace) -> None:
         _check_fit(driving.motion, model, animator.system)
 
     special = view_options(options) | portrait_options(options)
-    square = find_square(special["landmarks"], source) if options.crop and "landmarks" in special else None
+    square, driving_square = _faces(options, special.get("landmarks"), source, driving)
+    driven_by: dict[str, Any] = {"crop": options.crop, "square": driving_square}
     face = look(source, animator.size, crop=options.crop) if square is None else halved(crop_face(source, square))
     motion_options = {"relative": options.relative, "adapt_scale": options.adapt_scale, "smooth": options.smooth}
     if options.best_frame:
-        frames = driving_frames(driving, animator.size, crop=options.crop)
+        frames = driving_frames(driving, animator.size, **driven_by)
         motions = frames if driving.motion else map(animator.motion, frames)
         progress = Progress(motions, label="comparing", total=driving.length)
         canonical = getattr(animator.encode(face), "canonical", None)
         best, motion_options["initial"] = best_frame(animator.motion(face), progress, canonical=canonical)
         print(f"frame {best} is nearest to the portrait's pose")
-    frames = driving_frames(driving, animator.size, crop=options.crop)
+    frames = driving_frames(driving, animator.size, **driven_by)
     detail = detail_of(source, animator.size, crop=options.crop) if options.detail else None
     shown = face if detail is None else detail
     compose = composer(source, shown, crop=options.crop, paste_back=options.paste_back, compare=options.compare)
@@ -120,6 +122,20 @@ def run(options: argparse.Namespace) -> None:
         for result, frame in progress:
             write(compose(result, frame))
     print(f"wrote {target}: {progress.summary()}")
+
+
+def _faces(
+    options: argparse.Namespace, see: LandmarkProvider | None, source: Any, driving: Driving
+) -> tuple[FaceSquare | None, FaceSquare | None]:
+    """The squares around the faces of portrait and driver, as far as they are asked for."""
+    from thf_jax.cli.progress import Progress
+    from thf_jax.inference.face_square import find_driving_square, find_square
+
+    portrait = find_square(see, source) if see is not None and options.crop else None
+    if see is None or not options.crop_driving or driving.motion is not None:
+        return portrait, None
+    frames = Progress(driving.frames(), label="looking for faces", total=driving.length)
+    return portrait, find_driving_square(see, frames)
 
 
 def _back_into(source: Any, square: FaceSquare, result: Any, _: Any) -> Any:

@@ -42,6 +42,9 @@ def add_portrait_options(parser: argparse.ArgumentParser) -> None:
         help="a function that finds a face's landmarks in a picture: crops to the face, and serves the options below",
     )
     group.add_argument(
+        "--crop-driving", action="store_true", help="crop the driving clip to its face, by one square for all frames"
+    )
+    group.add_argument(
         "--retarget", nargs="+", choices=("eyes", "lips"), help="open eyes or lips as far as the driver's are, alone"
     )
     group.add_argument("--keep-motion", action="store_const", const=True, help="and keep all other motion")
@@ -62,6 +65,8 @@ def portrait_options(options: argparse.Namespace) -> dict[str, Any]:
         found["controls"] = dict(map(_control, options.control))
     if options.neutral:
         found["neutral"] = read_neutral(options.neutral)
+    if options.crop_driving and not options.landmarks:
+        raise InputError("--crop-driving looks for the driver's face: say with --landmarks how")
     if options.landmarks:
         found["landmarks"] = load_provider(options.landmarks)
     return found

@@ -7,7 +7,7 @@ multiplies rounding errors, and another rounding would change crops visibly to a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -105,6 +105,16 @@ def find_square(see: LandmarkProvider, picture: UInt8[np.ndarray, "h w 3"]) -> F
     if points is None:
         raise InputError("no face was found in the picture; give another one, or look at its centre without landmarks")
     return face_square(points)
+
+
+def find_driving_square(see: LandmarkProvider, pictures: Iterable[UInt8[np.ndarray, "h w 3"]]) -> FaceSquare:
+    """The one upright square for all frames of a driving clip, see `mean_square`; frames without a face do not count.
+
+    Raises:
+        InputError: the provider sees no face in any of them, or gives landmarks of no known layout.
+    """
+    seen = (see(picture) for picture in pictures)
+    return mean_square([face_square(points, DRIVING) for points in seen if points is not None])
 
 
 def mean_square(squares: Sequence[FaceSquare]) -> FaceSquare:
