@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from tests.liveportrait import recorded
 from thf_jax.errors import InputError
-from thf_jax.inference.face_square import DRIVING, FaceSquare, SquareOptions, face_square, mean_square
+from thf_jax.inference.face_square import (
+    DRIVING,
+    FaceSquare,
+    SquareOptions,
+    face_square,
+    find_driving_square,
+    find_square,
+    mean_square,
+)
 from thf_jax.inference.landmarks import LAYOUTS, openness
 
 
@@ -92,6 +100,17 @@ def test_shifts_are_shares_of_the_side():
     plain, shifted = (face_square(face(), SquareOptions(2.0, right=x, down=y)) for x, y in ((0.0, 0.0), (0.25, -0.5)))
     np.testing.assert_allclose(shifted.centre - plain.centre, [plain.side / 4, -plain.side / 2], atol=1e-3)
     assert shifted.side == plain.side
+
+
+def test_frames_without_a_face_do_not_count():
+    shown = [np.full((2, 2, 3), i, np.uint8) for i in range(3)]
+    faces = {0: face(5, 1), 1: None, 2: face(5, 2)}
+    found = find_driving_square(lambda picture: faces[int(picture[0, 0, 0])], shown)
+    expected = mean_square([face_square(faces[i], DRIVING) for i in (0, 2)])
+    np.testing.assert_array_equal(found.corners, expected.corners)
+    assert find_square(lambda picture: faces[0], shown[0]).side == face_square(faces[0]).side
+    with pytest.raises(InputError, match="no face was found"):
+        find_square(lambda picture: None, shown[0])
 
 
 def test_the_mean_of_squares():

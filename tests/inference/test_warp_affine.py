@@ -6,7 +6,7 @@ import pytest
 from tests.inference.samples import pictures
 from tests.liveportrait import recorded
 from thf_jax.inference.face_square import FaceSquare, face_square
-from thf_jax.inference.warp_affine import blend, crop_face, feathered_mask, paste_face, warp_affine
+from thf_jax.inference.warp_affine import blend, crop_face, feathered_mask, halved, paste_face, warp_affine
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,12 @@ def test_a_face_pasted_back(golden):
     np.testing.assert_allclose(share, golden["out/paste/mask_ori"], rtol=0, atol=1e-6)
     found = blend(golden["in/crop/img"], golden["in/paste/img_crop"], mask, matrix)
     np.testing.assert_array_equal(found, golden["out/paste/result"])
+
+
+def test_half_the_size_is_the_rounded_mean_of_four_pixels():
+    picture = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
+    a, b, c, d = (picture[i:4:2, j::2].astype(int) for i in (0, 1) for j in (0, 1))
+    np.testing.assert_array_equal(halved(picture), (a + b + c + d + 2) >> 2)
 
 
 def test_the_mask_is_the_originals(golden):

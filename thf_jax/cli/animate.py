@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thf_jax.cli.free_view import add_view_options, view_options
+from thf_jax.cli.portrait import add_portrait_options, portrait_options
 from thf_jax.errors import InputError
 
 if TYPE_CHECKING:
     from thf_jax.inference.driving import Driving
+    from thf_jax.inference.face_square import FaceSquare
+    from thf_jax.inference.landmarks import LandmarkProvider
     from thf_jax.inference.motion_files import MotionFile
     from thf_jax.inference.tracks import Track
     from thf_jax.models.animator import Animator
@@ -28,13 +32,16 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("animate", help="animate a portrait", description=text)
     parser.add_argument("source", metavar="SOURCE", help="png, jpg or webp; of a video the first frame is taken")
     parser.add_argument(
-        "driving", metavar="DRIVING", help="mp4, mov, webm, gif, a folder of frames, a .motion file or a shipped motion"
+        "driving",
+        metavar="DRIVING",
+        help="mp4, mov, webm, gif, a folder of frames, a .motion file, a .pkl template or a shipped motion",
     )
     add_x2face_options(parser)
     parser.add_argument("-o", "--output", default="out.mp4", help="mp4, mov, webm, gif or a new folder (%(default)s)")
     parser.add_argument("--model", help="a shipped model's name or a model directory; by default the shipped one")
     add_motion_options(parser)
     add_view_options(parser)
+    add_portrait_options(parser)
     parser.add_argument(
         "--crop",
         action=argparse.BooleanOptionalAction,
@@ -124,6 +131,7 @@ def run(options: argparse.Namespace) -> None:
     from thf_jax.inference.load import load
     from thf_jax.inference.tracks import open_driver
     from thf_jax.inference.video import check_video_output, open_video
+    from thf_jax.inference.warp_affine import crop_face, halved
 
     _refuse_contradictions(options)
     source, *more = map(read_source, [options.source, *options.source_also])
@@ -133,30 +141,60 @@ def run(options: argparse.Namespace) -> None:
     keep_compiled_programs()
     model = options.model or default_model()
     animator = load(model)
-    face, *others = (look(picture, animator.size, crop=options.crop) for picture in (source, *more))
+    special = view_options(options) | portrait_options(options)
+    special |= {name: value for name in _SPECIAL if (value := getattr(options, name))}
+    square = _portrait_square(options, special.get("landmarks"), source)
+    face = look(source, animator.size, crop=options.crop) if square is None else halved(crop_face(source, square))
+    others = [look(picture, animator.size, crop=options.crop) for picture in more]
     faces = [face, *others] if _takes_several(animator.system, others) else face
     driving = _bound(driver, model, animator, faces)
-
+    driving_square = _driving_square(options, special.get("landmarks"), driving)
+    driven_by: dict[str, Any] = {"crop": options.crop, "square": driving_square}
     relative = options.relative and not driving.absolute
     motion_options = {"relative": relative, "adapt_scale": options.adapt_scale, "smooth": options.smooth}
-    motion_options |= {name: value for name in _SPECIAL if (value := getattr(options, name))}
     if options.best_frame:
-        frames = driving_frames(driving, animator.size, crop=options.crop)
+        frames = driving_frames(driving, animator.size, **driven_by)
         motions = frames if driving.motion else map(animator.motion, frames)
         progress = Progress(motions, label="comparing", total=driving.length)
         canonical = getattr(animator.encode(face), "canonical", None)
         best, motion_options["initial"] = best_frame(animator.motion(face), progress, canonical=canonical)
         print(f"frame {best} is nearest to the portrait's pose")
-    frames = driving_frames(driving, animator.size, crop=options.crop)
+    frames = driving_frames(driving, animator.size, **driven_by)
     detail = detail_of(source, animator.size, crop=options.crop) if options.detail else None
     shown = face if detail is None else detail
     compose = composer(source, shown, crop=options.crop, paste_back=options.paste_back, compare=options.compare)
-    moving = results(animator, faces, frames, detail=detail, **motion_options, **view_options(options))
+    if square is not None and options.paste_back:
+        compose = functools.partial(_back_into, source, square)
+    moving = results(animator, faces, frames, detail=detail, **motion_options, **special)
     progress = Progress(moving, label="animating", total=driving.length)
     with open_video(target, driving.rate, sound_from=driving.sound) as write:
         for result, frame in progress:
             write(compose(result, frame))
     print(f"wrote {target}: {progress.summary()}")
+
+
+def _portrait_square(options: argparse.Namespace, see: LandmarkProvider | None, source: Any) -> FaceSquare | None:
+    """The square around the portrait's face, where landmarks tell it and it is asked for."""
+    from thf_jax.inference.face_square import find_square
+
+    return find_square(see, source) if see is not None and options.crop else None
+
+
+def _driving_square(options: argparse.Namespace, see: LandmarkProvider | None, driving: Driving) -> FaceSquare | None:
+    """The one square around the driver's face in all frames, where landmarks tell it and it is asked for."""
+    from thf_jax.cli.progress import Progress
+    from thf_jax.inference.face_square import find_driving_square
+
+    if see is None or not options.crop_driving or driving.motion is not None:
+        return None
+    return find_driving_square(see, Progress(driving.frames(), label="looking for faces", total=driving.length))
+
+
+def _back_into(source: Any, square: FaceSquare, result: Any, _: Any) -> Any:
+    """The portrait with the result in the place of its face."""
+    from thf_jax.inference.warp_affine import paste_face
+
+    return paste_face(source, result, square)
 
 
 def _refuse_contradictions(options: argparse.Namespace) -> None:

@@ -8,7 +8,9 @@ ANGLES = ("yaw", "pitch", "roll")
 
 def add_view_options(parser: argparse.ArgumentParser) -> None:
     """Add them, as a group of their own."""
-    group = parser.add_argument_group("free view", "for models whose motion is a head's (face_vid2vid); in degrees")
+    group = parser.add_argument_group(
+        "free view", "for models whose motion is a head's (face_vid2vid, liveportrait); in degrees"
+    )
     for name in ANGLES:
         group.add_argument(
             f"--{name}",

@@ -3,6 +3,8 @@
 import argparse
 from typing import Any
 
+from thf_jax.cli.templates import add_template_actions
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command and its two sub-commands."""
@@ -46,6 +48,7 @@ def add_parser(subparsers: Any) -> None:
     unpack.add_argument("file", metavar="FILE.bits")
     unpack.add_argument("output", metavar="OUT.motion")
     unpack.set_defaults(run=run_unpack)
+    add_template_actions(actions)
 
 
 def run_extract(options: argparse.Namespace) -> None:

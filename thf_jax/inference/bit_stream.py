@@ -32,7 +32,7 @@ from thf_jax.types import HeadMotion, Keypoints
 MAGIC = b"thf bits"
 SUFFIX = ".bits"
 _KINDS = {"HeadMotion": HeadMotion, "Keypoints": Keypoints}
-_NAMES = ("yaw_pitch_roll", "position", "jacobian", "translation", "expression", "scale")
+_NAMES = ("yaw_pitch_roll", "position", "jacobian", "translation", "expression", "scale", "openness")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Steps:
     angle: float = 0.5
     """Degrees, of yaw, pitch and roll."""
     position: float = 1 / 256
-    """Of positions, translations, expressions and sizes. Half of the picture is 1: this is half a pixel at 256 px."""
+    """Of every other number. Half of the picture is 1: this is half a pixel at 256 px."""
     matrix: float = 1 / 64
     """Of the entries of Jacobians."""
 

@@ -15,6 +15,8 @@ from data_pipelines.images import MINIMUM_SIDE, read_image
 from thf_jax.errors import InputError, nearest
 from thf_jax.inference.assets import motion_names, motion_path
 from thf_jax.inference.motion_files import SUFFIX, MotionFile, read_motion
+from thf_jax.interop.liveportrait_templates import SUFFIX as TEMPLATE_SUFFIX
+from thf_jax.interop.liveportrait_templates import read_template
 
 Picture = UInt8[np.ndarray, "h w 3"]
 
@@ -47,7 +49,7 @@ class Driving:
 
 
 def open_driving(name: str | os.PathLike[str]) -> Driving:
-    """The clip, motion file or shipped motion of that name. Only headers are read.
+    """The clip, motion file, LivePortrait's motion template or shipped motion of that name. Only headers are read.
 
     Raises:
         InputError: there is nothing of that name, or it is neither a clip nor a motion file. A clip that breaks off
@@ -58,6 +60,9 @@ def open_driving(name: str | os.PathLike[str]) -> Driving:
         path = motion_path(os.fspath(name))
     if path.suffix.lower() == SUFFIX:
         file = read_motion(path)
+        return Driving(path, file.rate, len(file), lambda: iter(file), file)
+    if path.suffix.lower() == TEMPLATE_SUFFIX and path.is_file():
+        file = read_template(path)
         return Driving(path, file.rate, len(file), lambda: iter(file), file)
     if not path.exists():
         known = motion_names()

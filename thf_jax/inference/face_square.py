@@ -7,13 +7,13 @@ multiplies rounding errors, and another rounding would change crops visibly to a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from thf_jax.errors import InputError
-from thf_jax.inference.landmarks import Points, layout_of
+from thf_jax.inference.landmarks import LandmarkProvider, Points, layout_of
 
 Matrix = Float[np.ndarray, "3 3"]
 """Takes (x, y, 1) in pixels of one picture to pixels of another."""
@@ -93,6 +93,28 @@ def face_square(points: Points, options: SquareOptions = SOURCE) -> FaceSquare:
     shift = np.array([options.right * side, options.down * side], np.float32)
     angle = float(np.sign(axes[0, 1]) * np.arccos(np.clip(axes[0, 0], -1, 1)))
     return FaceSquare((centre + shift @ axes).astype(np.float32), side, angle)
+
+
+def find_square(see: LandmarkProvider, picture: UInt8[np.ndarray, "h w 3"]) -> FaceSquare:
+    """The square around the face that the provider sees in a source picture.
+
+    Raises:
+        InputError: it sees none, or gives landmarks of no known layout.
+    """
+    points = see(picture)
+    if points is None:
+        raise InputError("no face was found in the picture; give another one, or look at its centre without landmarks")
+    return face_square(points)
+
+
+def find_driving_square(see: LandmarkProvider, pictures: Iterable[UInt8[np.ndarray, "h w 3"]]) -> FaceSquare:
+    """The one upright square for all frames of a driving clip, see `mean_square`; frames without a face do not count.
+
+    Raises:
+        InputError: the provider sees no face in any of them, or gives landmarks of no known layout.
+    """
+    seen = (see(picture) for picture in pictures)
+    return mean_square([face_square(points, DRIVING) for points in seen if points is not None])
 
 
 def mean_square(squares: Sequence[FaceSquare]) -> FaceSquare:

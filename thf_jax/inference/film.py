@@ -14,7 +14,9 @@ from thf_jax.inference.animate import animate
 from thf_jax.inference.crop import box_of, look, paste
 from thf_jax.inference.detail import add_source_detail
 from thf_jax.inference.driving import Driving
+from thf_jax.inference.face_square import FaceSquare
 from thf_jax.inference.video import to_uint8
+from thf_jax.inference.warp_affine import crop_face, halved
 from thf_jax.interop.shapes import complete
 from thf_jax.models.animator import Animator
 from thf_jax.models.volume_generator import VolumeGenerator
@@ -26,10 +28,21 @@ LARGEST_DETAIL = 512
 Picture = UInt8[np.ndarray, "h w 3"]
 
 
-def driving_frames(driving: Driving, size: int, *, crop: bool = True) -> Iterator[Any]:
-    """A new pass over what drives, ready for a model: pictures [size size 3], or motions as they are."""
+def driving_frames(
+    driving: Driving, size: int, *, crop: bool = True, square: FaceSquare | None = None
+) -> Iterator[Any]:
+    """A new pass over what drives, ready for a model: pictures [size size 3], or motions as they are.
+
+    Args:
+        driving: what drives.
+        size: of the pictures that the model sees.
+        crop: whether it sees the central square.
+        square: the square around the driver's face, of which it sees 256 pixels a side instead.
+    """
     if driving.motion is not None:
         return driving.frames()
+    if square is not None:
+        return (halved(crop_face(frame, square)) for frame in driving.frames())
     return (look(frame, size, crop=crop) for frame in driving.frames())
 
 

@@ -4,8 +4,9 @@ A provider is any function from a picture to the landmarks of one face in it, in
 where it sees no face. Six layouts are understood, told apart by the number of points.
 """
 
+import importlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -36,6 +37,24 @@ LAYOUTS = {
 """By the number of points: 68 is the layout of iBUG 300-W, 106 InsightFace's, 203 LivePortrait's own."""
 _OPENINGS = {"left eye": (6, 18, 0, 12), "right eye": (30, 42, 24, 36), "lips": (90, 102, 48, 66)}
 """Of 203 points the two whose distance opens, then the two across."""
+
+
+def load_provider(name: str) -> LandmarkProvider:
+    """The provider that a user names as `package.module:function`.
+
+    Raises:
+        InputError: the name has another form, or there is no such module or function.
+    """
+    module, _, function = name.partition(":")
+    if not module or not function.isidentifier():
+        raise InputError(f"a landmark provider is named package.module:function, not {name!r}")
+    try:
+        found = getattr(importlib.import_module(module), function, None)
+    except ImportError as error:
+        raise InputError(f"cannot import {module} of the landmark provider {name}: {error}") from error
+    if not callable(found):
+        raise InputError(f"{module} has no function {function} to find landmarks with")
+    return cast(LandmarkProvider, found)
 
 
 def layout_of(points: Points) -> Layout:

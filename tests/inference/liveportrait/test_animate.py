@@ -1,63 +1,28 @@
 """LivePortrait in the animate loop: options, frames of every kind, landmarks, moving sources."""
 
 import dataclasses
-import math
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax.traverse_util import flatten_dict, unflatten_dict
 
 import thf_jax as thf
+from tests.inference.liveportrait.samples import SIZE, landmarks, tiny_portrait
 from tests.inference.samples import pictures, tiny_animator
 from thf_jax.errors import InputError
 from thf_jax.inference.landmarks import openness
 from thf_jax.inference.liveportrait.animate import portrait_pairs
 from thf_jax.inference.liveportrait.expressions import expression_edit
-from thf_jax.interop.shapes import variable_shapes
 from thf_jax.models.animator import Animator
 from thf_jax.types import HeadMotion
 
-SIZE = 32
-SETTINGS = {
-    "extractor": {"depths": (1, 1), "widths": (4, 8)},
-    "appearance": {"width": 2, "most": 4, "channels": 2, "volume_depth": 2, "residual_blocks": 1},
-    "dense_motion": {"width": 2, "most": 4, "depth": 2, "compressed": 1},
-    "generator": {"width": 1, "middle_blocks": 1, "modulation_width": 2},
-    "corrector": {"stitching": (8,), "eyes": (8,), "lips": (8,)},
-}
 SOURCE, FRAMES = pictures(1, height=SIZE, width=SIZE, seed=3)[0], pictures(3, height=SIZE, width=SIZE, seed=5)
-
-
-def landmarks(picture: np.ndarray) -> np.ndarray:
-    """203 points that depend on the picture."""
-    return np.random.default_rng(int(picture.astype(int).sum()) % 1000).uniform(0, SIZE, (203, 2)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
 def portrait() -> Animator:
-    """LivePortrait with 21 keypoints at 32 px, of random weights that let every output depend on every input."""
-    random = np.random.default_rng(0)
-    shapes = flatten_dict(variable_shapes("liveportrait", SETTINGS, SIZE), sep="/")
-
-    def draw(name: str, shape: tuple[int, ...]) -> np.ndarray:
-        noise = random.standard_normal(shape)
-        if name.endswith("kernel"):
-            noise /= math.sqrt(math.prod(shape[:-1]))
-        else:
-            noise = 0.1 * noise + name.endswith(("/scale", "var", "extractor/scale/bias"))
-        return noise.astype(np.float32)
-
-    drawn = {name: draw(name, leaf.shape) for name, leaf in shapes.items()}
-    for name in (name for name in drawn if name.startswith("spectral/") and name.endswith("/u")):
-        # Converged, as after training: else a kernel is divided by nearly nothing, and rounding is all that one sees.
-        layer = name.removeprefix("spectral/").removesuffix("/u")
-        kernel = drawn[f"params/{layer}/kernel"]
-        matrix = kernel.transpose(3, 2, 0, 1).reshape(kernel.shape[-1], -1)
-        left, _, right = np.linalg.svd(matrix, full_matrices=False)
-        drawn[name], drawn[f"spectral/{layer}/v"] = left[:, 0], right[0]
-    return Animator("liveportrait", SIZE, SETTINGS, unflatten_dict(drawn, sep="/"))
+    return tiny_portrait()
 
 
 def positions(animator: Animator, source=SOURCE, frames: Any = FRAMES, **options: Any) -> np.ndarray:
@@ -206,7 +171,7 @@ def test_a_clip_that_drives_itself_in_absolute_motion_is_itself(portrait):
 def test_one_picture_drives_a_whole_clip(portrait):
     assert positions(portrait, source=FRAMES, frames=FRAMES[:1]).shape == (3, 21, 3)
     assert positions(portrait, frames=FRAMES[:1]).shape == (1, 21, 3)
-    assert list(thf.animate(portrait, SOURCE, [])) == []
+    assert list(thf.animate(portrait, SOURCE, [])) == list(thf.animate(portrait, FRAMES, [])) == []
 
 
 @pytest.mark.parametrize(

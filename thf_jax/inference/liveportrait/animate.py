@@ -111,7 +111,7 @@ def _face(animator: Animator, frame: Any, see: LandmarkProvider | None) -> Face:
             f"{(count, 3)}; extract the motion with the model that animates"
         )
     known = None if frame.openness is None else np.asarray(frame.openness)
-    return Face(dataclasses.replace(frame, openness=None), known)
+    return Face(jax.tree.map(jnp.asarray, dataclasses.replace(frame, openness=None)), known)
 
 
 def _openness(picture: Any, see: LandmarkProvider | None) -> np.ndarray | None:

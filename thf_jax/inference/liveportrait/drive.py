@@ -1,9 +1,10 @@
 """The keypoints of every frame of the result, from a still or a moving source and what drives it."""
 
 import dataclasses
+import functools
 import itertools
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -68,15 +69,14 @@ def drive_picture(
         return
     single = len(begin) == 1 and initial is None
     if single:
-        neutral = None if options.region in ("eyes", ("eyes",)) else options.neutral
+        neutral = None if _names(options.region) == ("eyes",) else options.neutral
         initial = one_picture_as_initial(begin[0].motion, neutral)
     elif initial is None:
         initial = begin[0].motion
-    region = region_of(options.region, whole=options.relative)
+    carry = functools.partial(_carried, names=_names(options.region), relative=options.relative)
     still, first, ratio = portrait.still, None, 1.0
     for driver in itertools.chain(begin, frames):
-        moved = _moved(driver.motion, initial, portrait.motion, options.relative)
-        motion = limited(moved, portrait.motion, region)
+        motion = carry(driver.motion, initial, portrait.motion)
         driven = _pose(portrait.canonical, motion if edit is None else edit(motion, portrait.motion))
         if options.rescale and not single:
             if first is None:
@@ -105,6 +105,8 @@ def drive_clip(
         options: what to do; `rescale` is for pictures.
         initial, edit: as for `drive_picture`.
     """
+    if not portraits or not drivers:
+        return
     single = len(drivers) == 1
     count = len(portraits) if single else min(len(portraits), len(drivers))
     drivers = list(drivers) * count if single else drivers[:count]
@@ -117,7 +119,7 @@ def drive_clip(
         moved = held_in_place(moved, sources)
     if not single:
         moved = smoothed(moved, options.observation_variance)
-    motions = limited(moved, sources, region_of(options.region, whole=False))
+    motions = limited(moved, sources, region_of(_names(options.region), whole=False))
     motions = motions if edit is None else edit(motions, sources)
     for index, (portrait, driver) in enumerate(zip(portraits, drivers, strict=False)):
         motion = jax.tree.map(operator.itemgetter(index), motions)
@@ -128,6 +130,17 @@ def drive_clip(
 @jax.jit
 def _pose(canonical: Array, motion: HeadMotion) -> Array:
     return motion.pose(canonical).position
+
+
+@functools.partial(jax.jit, static_argnames=("names", "relative"))
+def _carried(
+    driving: HeadMotion, initial: HeadMotion, source: HeadMotion, *, names: tuple[str, ...], relative: bool
+) -> HeadMotion:
+    return limited(_moved(driving, initial, source, relative), source, region_of(names, whole=relative))
+
+
+def _names(region: str | Collection[str]) -> tuple[str, ...]:
+    return (region,) if isinstance(region, str) else tuple(sorted(region))
 
 
 def _moved(driving: HeadMotion, initial: HeadMotion, source: HeadMotion, relative: bool) -> HeadMotion:
