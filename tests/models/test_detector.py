@@ -71,3 +71,50 @@ def test_a_keypoint_can_reach_the_border_of_the_frame(padding):
     bright = jnp.zeros_like(FRAMES).at[:, margin, 14 - margin].set(1.0)
     position = jax.jit(module.apply)(variables, bright).position
     np.testing.assert_allclose(position[0, 0], [1, -1], atol=1e-3)
+
+
+def found(variables, **changes) -> Keypoints:
+    """What a detector of other settings finds with the same hourglass and heat-maps."""
+    module = KeypointDetector(**{**SETTINGS, "padding": 3, "covariance": "heatmap", **changes})
+    given = variables if module.jacobians == "each" else without_jacobians(variables)
+    return jax.jit(module.apply)(given, FRAMES)
+
+
+def test_principal_axes_are_those_of_the_heatmaps_covariance(variables):
+    regions = found(variables, jacobians="principal_axes")
+    spread = np.asarray(regions.covariance, np.float64)
+    assert np.linalg.eigvalsh(spread)[..., 0].min() > 1e-4
+    axes = np.asarray(regions.jacobian, np.float64)
+    np.testing.assert_allclose(axes @ axes.swapaxes(-1, -2), spread, atol=1e-5)
+    crossed = (axes[..., 0] * axes[..., 1]).sum(-1)
+    np.testing.assert_allclose(crossed, 0, atol=1e-5)
+    assert (np.linalg.norm(axes[..., 0], axis=-1) >= np.linalg.norm(axes[..., 1], axis=-1)).all()
+
+
+def test_the_covariance_is_the_heatmaps_or_its_mean_or_that_of_the_jacobians(variables):
+    whole = found(variables).covariance
+    mean = np.trace(whole, axis1=-2, axis2=-1)[..., None, None] / 2
+    isotropic = found(variables, covariance="isotropic", jacobians=None)
+    np.testing.assert_allclose(isotropic.covariance, mean * np.eye(2), rtol=1e-4, atol=1e-6)
+    of_jacobians = found(variables, covariance="jacobian")
+    jacobian = np.asarray(of_jacobians.jacobian)
+    np.testing.assert_allclose(of_jacobians.covariance, jacobian @ jacobian.swapaxes(-1, -2), rtol=1e-4, atol=1e-6)
+    assert found(variables, covariance=None).covariance is None
+
+
+def test_a_covariance_that_is_too_small_is_enlarged_as_a_whole(variables):
+    whole = np.asarray(found(variables).covariance, np.float64)
+    smallest = np.linalg.svd(whole)[1][..., 1]
+    bound = float(np.median(smallest))
+    enlarged = found(variables, smallest_variance=bound).covariance
+    factors = np.maximum(bound, smallest) / smallest
+    assert factors.max() > 1.01 and factors.min() == 1
+    np.testing.assert_allclose(enlarged, whole * factors[..., None, None], rtol=1e-4, atol=1e-6)
+
+
+def test_without_antialiasing_every_other_pixel_alone_is_seen(variables):
+    """The frame at half size, given as it is to a detector that does not shrink, is the same to it."""
+    module = KeypointDetector(**{**SETTINGS, "scale": 1.0})
+    full = jax.jit(module.apply)(variables, FRAMES[:, ::2, ::2])
+    plain = found(variables, antialias=False, padding=0, covariance=None)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), plain, full)

@@ -1,11 +1,16 @@
 """A tiny run: its data in memory, its configuration, and how two states are compared."""
 
+import functools
+import importlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from configs.fomm import get_config
 from data_pipelines.records import ClipEntry
+from thf_jax.training import parallel
+from thf_jax.training.setup import build_recipe, frozen_variables, initial_state
+from thf_jax.training.step import train_step
 
 SIZE = 16
 ADVERSARIAL = {"loss.adversarial": 1.0, "discriminator.spectral_norm": True}
@@ -30,17 +35,22 @@ class MemoryDataset:
         return iter(self._frames[clip.start : clip.start + clip.length])
 
 
-def tiny(**changes):
-    config = get_config("debug")
+SYSTEMS = ("fomm", "monkey_net", "mraa")
+
+
+def tiny(system="fomm", variant="debug", **changes):
+    """A configuration of the system for pictures of 16 pixels."""
+    config = importlib.import_module(f"configs.{system}").get_config(variant)
     config.update_from_flattened_dict(
         {
             "size": SIZE,
-            "model.detector.padding": 3,
+            "model.detector.padding": config.model.detector.head // 2,
             "model.detector.count": 3,
             "data.threads": 0,
             "train.log_every": 1,
             "train.sample_every": 10**6,
             "train.save_every": 2,
+            "train.batch_size": 8,
             "train.steps": 4,
             "discriminator.width": 4,
             "discriminator.depth": 1,
@@ -48,6 +58,25 @@ def tiny(**changes):
         }
     )
     return config
+
+
+def one_batch(count=8):
+    rng = np.random.default_rng(3)
+    return {name: rng.integers(0, 255, (count, SIZE, SIZE, 3), dtype=np.uint8) for name in ("source", "driving")}
+
+
+def run_steps(config, count, devices=None, batch=None):
+    """The state and the metrics of each step, `count` steps on the same batch (noise by default), on these devices."""
+    mesh = parallel.data_mesh(devices)
+    recipe = build_recipe(config, count)
+    state = parallel.replicate(initial_state(config, recipe, jax.random.key(1)), mesh)
+    frozen = parallel.replicate(frozen_variables(config, recipe), mesh)
+    step = jax.jit(functools.partial(train_step, recipe))
+    history = []
+    for _ in range(count):
+        state, metrics = step(state, frozen, parallel.to_devices(batch or one_batch(), mesh), jax.random.key(2))
+        history.append({name: float(value) for name, value in metrics.items()})
+    return state, history
 
 
 def assert_equal(first, second):

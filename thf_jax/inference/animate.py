@@ -130,6 +130,10 @@ def _motion_in(animator: Animator, rest: Any, frame: Any, since: Any) -> Any:
     """The motion of the frame, which is a picture or a motion already; the background's motion `since` a picture."""
     if not dataclasses.is_dataclass(frame):
         return animator.motion(frame) if since is None else animator.motion(frame, source=since)
+    if since is not None:
+        raise InputError(
+            "background=True measures the background's motion in pictures: give the frames themselves, not motions"
+        )
     if jax.tree.structure(frame) != jax.tree.structure(rest) or _shapes(frame) != _shapes(rest):
         raise InputError(
             f"a frame's motion is {type(frame).__name__} {_shapes(frame)}, but this {animator.system} model moves by "
