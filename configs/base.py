@@ -15,8 +15,12 @@ Config = Any
 """An `ml_collections.ConfigDict`; a type checker cannot know its entries."""
 
 
-def base(system: str) -> Config:
-    """A configuration with every entry there is: the system's published networks, no loss, and FOMM's training."""
+def base(system: str, **losses: float) -> Config:
+    """A configuration with every entry there is: the system's published networks, these losses, and FOMM's training.
+
+    Args:
+        losses: the weights of loss terms by name; the others are 0.
+    """
     config: Config = ConfigDict()
     config.system = system
     config.size = 256  # pixels, the side of every image
@@ -49,6 +53,9 @@ def base(system: str) -> Config:
     config.loss.avd_jacobian = 0.0
     config.loss.adversarial = 0.0  # above 0 the discriminator is trained, too
     config.loss.feature_matching = 10.0  # counts only beside the adversarial term
+
+    for name, weight in losses.items():
+        config.loss[name] = weight
 
     config.perceptual = ConfigDict()
     config.perceptual.weights = ""  # the path of torchvision's vgg19 file, or `random`

@@ -28,10 +28,7 @@ def get_config(variant: str = "") -> Config:
     Raises:
         InputError: no such variant.
     """
-    config = base("fomm")
-    config.loss.perceptual = 10.0
-    config.loss.equivariance_position = 10.0
-    config.loss.equivariance_jacobian = 10.0
+    config = base("fomm", perceptual=10.0, equivariance_position=10.0, equivariance_jacobian=10.0)
     return varied(config, variant, {**variants(), **ablations()})
 
 

@@ -19,10 +19,8 @@ def get_config(variant: str = "") -> Config:
     Raises:
         InputError: no such variant.
     """
-    config = base("monkey_net")
     # The published feature matching counts the pictures themselves as the first of the discriminator's features.
-    config.loss.reconstruction = 10.0
-    config.loss.adversarial = 1.0
+    config = base("monkey_net", reconstruction=10.0, adversarial=1.0, feature_matching=10.0)
     config.discriminator.matching = (1.0, 1.0, 1.0, 0.1)
     config.discriminator.most = 256
     config.discriminator.pool_last = True

@@ -33,11 +33,8 @@ def get_config(variant: str = "") -> Config:
     Raises:
         InputError: no such variant.
     """
-    config = base("mraa")
+    config = base("mraa", perceptual=10.0, equivariance_position=10.0, equivariance_jacobian=10.0)
     config.model.avd = None  # trained on its own, see the variant `avd`
-    config.loss.perceptual = 10.0
-    config.loss.equivariance_position = 10.0
-    config.loss.equivariance_jacobian = 10.0
     config.train.batch_size = 14
     return varied(config, variant, {**variants(), **ablations()})
 

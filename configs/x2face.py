@@ -22,9 +22,7 @@ def get_config(variant: str = "") -> Config:
     Raises:
         InputError: no such variant.
     """
-    config = base("x2face")
-    config.loss.reconstruction = 1.0
-    config.loss.feature_matching = 0.0
+    config = base("x2face", reconstruction=1.0)
     config.data.sources = 3
     config.data.repeats = 1
     config.data.time_flip = 0.0

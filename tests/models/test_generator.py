@@ -9,9 +9,10 @@ from flax import linen as nn
 from tests.models.samples import pictures, random_variables
 from thf_jax.models.generator import Generator
 from thf_jax.ops.sampling import pixel_grid, sample
-from thf_jax.types import Warp
+from thf_jax.types import EncodedImage, Keypoints, Warp
 
 IMAGES = pictures(2, 16)
+STILL = Keypoints(jnp.zeros((2, 1, 2)))
 SHIFT = 2 / 15  # one pixel
 
 
@@ -27,7 +28,7 @@ def compiled(skips: bool):
 
     def whole(module, image, motion):
         features = module.encode(image)
-        return features, module(image, features, motion).image
+        return features, module(EncodedImage(image, features, STILL), STILL, motion).image
 
     weights = random_variables(nn.init(whole, module), IMAGES, warp(1.0))
     return jax.jit(lambda image, motion: nn.apply(whole, module)(weights, image, motion))

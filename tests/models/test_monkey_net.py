@@ -8,8 +8,8 @@ from flax import linen as nn
 
 from tests.models.samples import SMALL, pictures, random_variables
 from tests.ops import loops
+from thf_jax.models.deforming_generator import DeformingGenerator
 from thf_jax.models.dense_motion import DenseMotion, heatmap_difference
-from thf_jax.models.monkey_net import DeformingGenerator
 from thf_jax.ops.keypoints import gaussian_heatmaps
 from thf_jax.ops.sampling import pixel_grid, resize_map
 from thf_jax.types import Keypoints, Warp

@@ -10,8 +10,9 @@ import pytest
 from tests.inference.samples import SIZE, tiny_animator
 from tests.models.samples import SMALL, keypoints, pictures, random_variables
 from thf_jax.errors import InputError
+from thf_jax.models.avd import AVD
+from thf_jax.models.background import BACKGROUNDS, BackgroundPredictor
 from thf_jax.models.dense_motion import DenseMotion
-from thf_jax.models.mraa import AVD, BACKGROUNDS, BackgroundPredictor
 from thf_jax.ops.motion import local_affine_flows, relative_jacobian, unswapped
 from thf_jax.types import Keypoints
 

@@ -13,8 +13,12 @@ def add_parser(subparsers: Any) -> None:
         "A .pth.tar file is not an archive: give it as downloaded, without unpacking."
     )
     parser = subparsers.add_parser("convert", help="convert a published PyTorch checkpoint", description=text)
-    parser.add_argument("system", metavar="SYSTEM", help="x2face, monkey_net, fomm, mraa or face_vid2vid")
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=".pth, .pth.tar or .safetensors")
+    parser.add_argument("system", metavar="SYSTEM", help="x2face, monkey_net, fomm, mraa, face_vid2vid or liveportrait")
+    parser.add_argument(
+        "checkpoint",
+        metavar="CHECKPOINT",
+        help=".pth, .pth.tar or .safetensors; of liveportrait the folder of its files",
+    )
     parser.add_argument("out_dir", metavar="OUT_DIR", help="the model directory to write; a model in it is replaced")
     parser.add_argument(
         "--yaml",
@@ -36,7 +40,7 @@ def run(options: argparse.Namespace) -> None:
 
     if options.system not in CONVERTERS:
         raise InputError(f"SYSTEM cannot be {options.system!r}{nearest(options.system, CONVERTERS)}")
-    # What a system's authors trained with is its converter's default.
-    reading = {} if options.align_corners is None else {"align_corners": options.align_corners}
-    target = CONVERTERS[options.system](options.checkpoint, options.out_dir, yaml=options.yaml, **reading)
+    target = CONVERTERS[options.system](
+        options.checkpoint, options.out_dir, yaml=options.yaml, align_corners=options.align_corners
+    )
     print(f"wrote {target}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from thf_jax.interop.face_vid2vid import convert_face_vid2vid
 from thf_jax.interop.fomm import convert_fomm
+from thf_jax.interop.liveportrait import convert_liveportrait
 from thf_jax.interop.monkey_net import convert_monkey_net
 from thf_jax.interop.mraa import convert_mraa
 from thf_jax.interop.x2face import convert_x2face
@@ -15,5 +16,6 @@ CONVERTERS: dict[str, Callable[..., Path]] = {
     "fomm": convert_fomm,
     "mraa": convert_mraa,
     "face_vid2vid": convert_face_vid2vid,
+    "liveportrait": convert_liveportrait,
 }
-"""Each takes (checkpoint, out_dir, *, yaml=None, align_corners=as the authors trained)."""
+"""Each takes (checkpoint, out_dir, *, yaml=None, align_corners=None), see `conversion.convert_checkpoint`."""

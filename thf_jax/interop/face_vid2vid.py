@@ -1,19 +1,15 @@
 """The checkpoints of face vid2vid's public implementation, both generations, as models of this library."""
 
-import os
+import functools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from thf_jax.interop.conversion import convert_checkpoint
+from thf_jax.interop.conversion import Published, checkpoint_variables, convert_checkpoint
 from thf_jax.interop.face_vid2vid_yaml import authors_configuration
-from thf_jax.interop.networks import flatten, network_tensors
-from thf_jax.interop.shapes import complete, variable_shapes
-from thf_jax.interop.state_dict import Rules, convert, to_device
+from thf_jax.interop.networks import flatten
+from thf_jax.interop.state_dict import Rules
 from thf_jax.interop.volume_rules import appearance_rules, dense_motion_rules, flattening_rules, spade_rules
 from thf_jax.models.head_estimator import STAGES
-
-_NETWORKS = ("kp_detector", "he_estimator", "generator")
 
 
 def _estimator_rules() -> Rules:
@@ -56,39 +52,6 @@ PLAIN_RULES: Rules = [
 SPADE_RULES: Rules = spade_rules("generator", "generator.decoder.")
 
 
-def convert_face_vid2vid(
-    checkpoint: str | os.PathLike[str],
-    out_dir: str | os.PathLike[str],
-    *,
-    yaml: str | os.PathLike[str] | None = None,
-    align_corners: bool = False,
-) -> Path:
-    """The model directory made of a checkpoint; its optimisers, discriminator and epoch are left out.
-
-    Which generator it has, SPADE or the plain one, and whether it is of the older generation, which detects keypoints
-    at full size and turns heads in another order, is seen from its tensors.
-
-    Args:
-        checkpoint: `.pth.tar`, or a safetensors file of the same names.
-        out_dir: where the model directory appears; new, empty, or a model that is replaced.
-        yaml: the authors' configuration file; without it the published VoxCeleb configuration is assumed.
-        align_corners: how the warps read their grids; the authors trained with False (torch 1.7).
-
-    Raises:
-        InputError: a file cannot be read or written, or checkpoint and configuration do not fit.
-    """
-    return convert_checkpoint(
-        "face_vid2vid",
-        checkpoint,
-        out_dir,
-        face_vid2vid_variables,
-        align_corners=align_corners,
-        yaml=yaml,
-        authors=authors_configuration,
-        seen=settings_seen,
-    )
-
-
 def settings_seen(state_dicts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The settings that a checkpoint's tensors tell by their names: the kind of generator, and the generation.
 
@@ -104,29 +67,15 @@ def settings_seen(state_dicts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return seen | {"detector": {"scale": 1.0}, "estimator": {"order": "roll_pitch_yaw"}}
 
 
-def face_vid2vid_variables(
-    state_dicts: Mapping[str, Any],
-    settings: Mapping[str, Mapping[str, Any]],
-    *,
-    size: int = 256,
-    title: str = "the checkpoint",
-    advice: str = "",
-) -> dict[str, Any]:
-    """Face vid2vid's variables, filled from torch's state dictionaries: `params`, `batch_stats`, with SPADE `spectral`.
-
-    Args:
-        state_dicts: `{"kp_detector": {name: array}, "he_estimator": ..., "generator": ...}`; others are left out.
-        settings: as `thf_jax.models.build` takes them.
-        size: of the pictures.
-        title, advice: the beginning and the end of an error's sentence.
-
-    Raises:
-        InputError: tensors are missing, left over or of another shape, or the anti-alias filter is another.
-    """
-    tensors = network_tensors(state_dicts, _NETWORKS, title=title, system="face vid2vid")
-    full = complete("face_vid2vid", settings)
-    scale, spade = full["detector"]["scale"], full["generator"]["spade"]
-    filters = {} if scale == 1 else {"kp_detector.down.weight": scale}
-    rules = [*RULES, *(SPADE_RULES if spade else PLAIN_RULES)]
-    shapes = variable_shapes("face_vid2vid", settings, size)
-    return to_device(convert(tensors, shapes, rules, filters=filters, title=title, advice=advice))
+FACE_VID2VID = Published(
+    "face_vid2vid",
+    "face vid2vid",
+    networks=lambda settings: ("kp_detector", "he_estimator", "generator"),
+    rules=lambda settings: [*RULES, *(SPADE_RULES if settings["generator"]["spade"] else PLAIN_RULES)],
+    align_corners=False,  # torch 1.7
+    filters=lambda settings: {"kp_detector.down.weight": settings["detector"]["scale"]},
+    authors=authors_configuration,
+    seen=settings_seen,
+)
+convert_face_vid2vid = functools.partial(convert_checkpoint, FACE_VID2VID)
+face_vid2vid_variables = functools.partial(checkpoint_variables, FACE_VID2VID)

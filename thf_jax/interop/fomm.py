@@ -1,17 +1,14 @@
 """The published FOMM checkpoints (`vox-cpk.pth.tar` and its siblings) as models of this library."""
 
-import os
+import functools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from thf_jax.interop.conversion import convert_checkpoint
+from thf_jax.interop.conversion import Published, checkpoint_variables, convert_checkpoint
 from thf_jax.interop.discriminator import patch_discriminator
 from thf_jax.interop.fomm_yaml import authors_configuration
 from thf_jax.interop.networks import network_tensors
-from thf_jax.interop.shapes import complete, variable_shapes
-from thf_jax.interop.state_dict import Rules, convert, hourglass_rules, to_device
-from thf_jax.models import Settings
+from thf_jax.interop.state_dict import Rules, generator_rules, hourglass_rules
 
 RULES: Rules = [
     *hourglass_rules("detector/hourglass", "kp_detector.predictor"),
@@ -20,10 +17,7 @@ RULES: Rules = [
     *hourglass_rules("dense_motion/hourglass", "generator.dense_motion_network.hourglass"),
     ("dense_motion/masks", "generator.dense_motion_network.mask"),
     ("dense_motion/visibility", "generator.dense_motion_network.occlusion"),
-    (r"generator/first/(conv|norm)", r"generator.first.\1"),
-    ("generator/final", "generator.final"),
-    (r"generator/(down|up)_(\d+)/(conv|norm)", r"generator.\1_blocks.\2.\3"),
-    (r"generator/residual_(\d+)/(conv[12]|norm[12])", r"generator.bottleneck.r\1.\2"),
+    *generator_rules("generator", "generator"),
 ]
 DISCRIMINATOR_RULES: Rules = [
     (r"(conv|norm)(\d+)", r"discriminator.discs.1.down_blocks.\2.\1"),
@@ -31,59 +25,25 @@ DISCRIMINATOR_RULES: Rules = [
 ]
 
 
-def convert_fomm(
-    checkpoint: str | os.PathLike[str],
-    out_dir: str | os.PathLike[str],
-    *,
-    yaml: str | os.PathLike[str] | None = None,
-    align_corners: bool = True,
-) -> Path:
-    """The model directory made of a published checkpoint; its optimisers, discriminator and epoch are left out.
-
-    Args:
-        checkpoint: `.pth.tar` of any torch version from 0.1.10 on, or a safetensors file of the same names.
-        out_dir: where the model directory appears; new, empty, or a model that is replaced.
-        yaml: the authors' configuration file; without it the published VoxCeleb configuration is assumed.
-        align_corners: how the warps read their grids. The authors trained with True (torch 1.0); False is what the same
-            weights give under torch 1.3 and later.
-
-    Raises:
-        InputError: a file cannot be read or written, or checkpoint and configuration do not fit.
-    """
-    return convert_checkpoint(
-        "fomm",
-        checkpoint,
-        out_dir,
-        fomm_variables,
-        align_corners=align_corners,
-        yaml=yaml,
-        authors=authors_configuration,
-    )
+def _filters(settings: Mapping[str, Any]) -> dict[str, float]:
+    """Torch's names of the anti-alias filters, and their scales."""
+    return {
+        "kp_detector.down.weight": settings["detector"]["scale"],
+        "generator.dense_motion_network.down.weight": settings["dense_motion"]["scale"],
+    }
 
 
-def fomm_variables(
-    state_dicts: Mapping[str, Any],
-    settings: Settings,
-    *,
-    size: int = 256,
-    title: str = "the checkpoint",
-    advice: str = "",
-) -> dict[str, Any]:
-    """FOMM's variables, `{"params": ..., "batch_stats": ...}`, filled from torch's state dictionaries.
-
-    Args:
-        state_dicts: `{"kp_detector": {name: array}, "generator": {name: array}}`; other entries are left out.
-        settings: as `thf_jax.models.build` takes them.
-        size: of the pictures; any multiple of 2^depth / scale gives the same variables.
-        title, advice: the beginning and the end of an error's sentence.
-
-    Raises:
-        InputError: tensors are missing, left over or of another shape, or the anti-alias filters are others.
-    """
-    tensors = network_tensors(state_dicts, ["kp_detector", "generator"], title=title, system="FOMM")
-    shapes, filters = variable_shapes("fomm", settings, size), _filters(complete("fomm", settings))
-    variables = convert(tensors, shapes, RULES, filters=filters, title=title, advice=advice)
-    return to_device(variables)
+FOMM = Published(
+    "fomm",
+    "FOMM",
+    networks=lambda settings: ("kp_detector", "generator"),
+    rules=lambda settings: RULES,
+    align_corners=True,  # torch 1.0
+    filters=_filters,
+    authors=authors_configuration,
+)
+convert_fomm = functools.partial(convert_checkpoint, FOMM)
+fomm_variables = functools.partial(checkpoint_variables, FOMM)
 
 
 def discriminator_variables(
@@ -108,12 +68,3 @@ def discriminator_variables(
     """
     tensors = network_tensors(state_dicts, ["discriminator"], title=title, system=system)
     return patch_discriminator(tensors, discriminator, DISCRIMINATOR_RULES, keypoints=keypoints, title=title)
-
-
-def _filters(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """Torch's names of the anti-alias filters, and their scales; with a scale of 1 there is none."""
-    scales = {
-        "kp_detector.down.weight": settings["detector"]["scale"],
-        "generator.dense_motion_network.down.weight": settings["dense_motion"]["scale"],
-    }
-    return {name: scale for name, scale in scales.items() if scale != 1}

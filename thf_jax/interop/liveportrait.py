@@ -1,20 +1,11 @@
 """LivePortrait's published weights, five files in a folder, as a model of this library."""
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+import functools
 
-import numpy as np
-
-from thf_jax.errors import InputError
-from thf_jax.interop.liveportrait_files import read_networks
-from thf_jax.interop.model_card import converted_card
-from thf_jax.interop.model_directory import check_target, save_model
-from thf_jax.interop.shapes import complete, variable_shapes
-from thf_jax.interop.state_dict import Rules, convert, to_device
+from thf_jax.interop.conversion import Published, Tensors, checkpoint_variables, convert_checkpoint
+from thf_jax.interop.liveportrait_files import NETWORKS, read_networks
+from thf_jax.interop.state_dict import Rules
 from thf_jax.interop.volume_rules import appearance_rules, dense_motion_rules, flattening_rules, spade_rules
-from thf_jax.models.animator import Animator
 
 _DETECTOR = "motion_extractor.detector"
 _BACKBONE, _STAGE = "extractor/backbone", r"extractor/backbone/stage(\d+)_(\d+)"
@@ -48,68 +39,24 @@ RULES: Rules = [
         for index in range(_MOST_LAYERS)
     ),
 ]
-SIZE = 256
 
 
-def convert_liveportrait(
-    folder: str | os.PathLike[str],
-    out_dir: str | os.PathLike[str],
-    *,
-    yaml: str | os.PathLike[str] | None = None,
-    align_corners: bool = False,
-) -> Path:
-    """The model directory made of the published folder.
-
-    Args:
-        folder: `liveportrait` of the published `pretrained_weights`, or one that holds the five files, .pth or
-            .safetensors; see `liveportrait_files.read_networks`.
-        out_dir: where the model directory appears; new, empty, or a model that is replaced.
-        yaml: not taken: all published weights are of one configuration.
-        align_corners: how the warps read their grids; the authors trained with False.
-
-    Raises:
-        InputError: a file is missing or cannot be read, the weights are of other networks, or `yaml` is given.
-    """
-    if yaml is not None:
-        raise InputError("LivePortrait has one published configuration and takes no --yaml: leave it out")
-    check_target(out_dir)
-    networks, files = read_networks(folder)
-    settings = complete("liveportrait", {})
-    for part in ("dense_motion", "generator"):
-        settings[part]["align_corners"] = align_corners
-    variables = liveportrait_variables(networks, settings, title=str(folder))
-    card = converted_card(
-        "liveportrait", *files, settings_from="the published configuration", align_corners=align_corners
-    )
-    return save_model(out_dir, Animator("liveportrait", SIZE, settings, variables), card)
-
-
-def liveportrait_variables(
-    networks: Mapping[str, Mapping[str, np.ndarray]],
-    settings: Mapping[str, Mapping[str, Any]],
-    *,
-    size: int = SIZE,
-    title: str = "the checkpoint",
-) -> dict[str, Any]:
-    """LivePortrait's variables, filled from torch's state dictionaries: `params`, `batch_stats` and `spectral`.
-
-    Args:
-        networks: by name, as `read_networks` gives them.
-        settings: as `thf_jax.models.build` takes them.
-        size: of the pictures that go in.
-        title: the beginning of an error's sentence.
-
-    Raises:
-        InputError: tensors are missing, left over or of another shape.
-    """
-    tensors = {
-        f"{network}.{name}": _response_norm(name, value)
-        for network, values in networks.items()
-        for name, value in values.items()
-    }
-    return to_device(convert(tensors, variable_shapes("liveportrait", settings, size), RULES, title=title))
-
-
-def _response_norm(name: str, value: np.ndarray) -> np.ndarray:
+def _vectors(tensors: Tensors) -> Tensors:
     """Vectors that torch keeps as [1 1 1 c], in their own shape; every other tensor as it is."""
-    return value.reshape(-1) if ".grn." in name and value.shape[:-1] == (1, 1, 1) else value
+    return {
+        name: value.reshape(-1) if ".grn." in name and value.shape[:-1] == (1, 1, 1) else value
+        for name, value in tensors.items()
+    }
+
+
+LIVE_PORTRAIT = Published(
+    "liveportrait",
+    "LivePortrait",
+    networks=lambda settings: NETWORKS,
+    rules=lambda settings: RULES,
+    align_corners=False,
+    prepared=_vectors,
+    read=read_networks,
+)
+convert_liveportrait = functools.partial(convert_checkpoint, LIVE_PORTRAIT)
+liveportrait_variables = functools.partial(checkpoint_variables, LIVE_PORTRAIT)

@@ -20,6 +20,7 @@ _FOLDERS = {
 """The five files, and the sub-folder of each."""
 _CORRECTORS = ("retarget_shoulder", "retarget_eye", "retarget_mouth")
 _SUFFIXES = (".pth", ".safetensors")
+NETWORKS = tuple(_FOLDERS)
 
 
 def read_networks(folder: str | os.PathLike[str]) -> tuple[dict[str, dict[str, np.ndarray]], list[Path]]:

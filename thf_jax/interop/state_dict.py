@@ -51,6 +51,16 @@ def hourglass_rules(ours: str, theirs: str) -> Rules:
     ]
 
 
+def generator_rules(ours: str, theirs: str) -> Rules:
+    """The rules of FOMM's generator, which MRAA shares, the dense motion in it apart."""
+    return [
+        (rf"{ours}/first/(conv|norm)", rf"{theirs}.first.\1"),
+        (f"{ours}/final", f"{theirs}.final"),
+        (rf"{ours}/(down|up)_(\d+)/(conv|norm)", rf"{theirs}.\1_blocks.\2.\3"),
+        (rf"{ours}/residual_(\d+)/(conv[12]|norm[12])", rf"{theirs}.bottleneck.r\1.\2"),
+    ]
+
+
 def wanted_tensors(variables: Mapping[str, Any], rules: Rules) -> dict[str, Wanted]:
     """Torch's name and shape of every variable.
 

@@ -6,94 +6,27 @@ the parts' fields, or what the table says beside them, are the published VoxCele
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flax import linen as nn
 
 from thf_jax.errors import InputError, nearest
-from thf_jax.models.appearance import AppearanceEncoder
-from thf_jax.models.canonical_detector import CanonicalDetector
-from thf_jax.models.corrector import Corrector
-from thf_jax.models.dense_motion import DenseMotion
-from thf_jax.models.dense_motion_3d import DenseMotion3D
-from thf_jax.models.detector import KeypointDetector
-from thf_jax.models.face_vid2vid import FaceVid2Vid
+from thf_jax.models.face_vid2vid import FACE_VID2VID
 from thf_jax.models.fomm import FOMM
-from thf_jax.models.generator import Generator
-from thf_jax.models.head_estimator import HeadEstimator
-from thf_jax.models.liveportrait import LivePortrait
-from thf_jax.models.monkey_net import DeformingGenerator, MonkeyNet
-from thf_jax.models.motion_extractor import MotionExtractor
-from thf_jax.models.mraa import AVD, MRAA, BackgroundPredictor
-from thf_jax.models.volume_generator import VolumeGenerator
-from thf_jax.models.x2face import DrivingNetwork, EmbeddingNetwork, X2Face
+from thf_jax.models.liveportrait import LIVE_PORTRAIT
+from thf_jax.models.monkey_net import MONKEY_NET
+from thf_jax.models.mraa import MRAA
+from thf_jax.models.system import Part, System
+from thf_jax.models.x2face import X2FACE
 
-Part = Callable[..., nn.Module]
-"""A linen module's class; or a `functools.partial` of it, where the system's published values are not its defaults."""
-
-SYSTEMS: dict[str, tuple[type[nn.Module], dict[str, Part]]] = {
-    "x2face": (X2Face, {"embedding": EmbeddingNetwork, "driving": DrivingNetwork}),
-    "monkey_net": (
-        MonkeyNet,
-        {
-            "detector": functools.partial(
-                KeypointDetector,
-                antialias=False,
-                floor=1e-7,
-                jacobians=None,
-                covariance="heatmap",
-                smallest_variance=1e-3,
-                head=3,
-                padding=1,
-            ),
-            "dense_motion": functools.partial(
-                DenseMotion,
-                width=32,
-                antialias=False,
-                heatmap_gain=0.01,
-                group_blocks=2,
-                head=3,
-                background_bias=2.0,
-                correction=True,
-                visibility=False,
-            ),
-            "generator": DeformingGenerator,
-        },
-    ),
-    "fomm": (FOMM, {"detector": KeypointDetector, "dense_motion": DenseMotion, "generator": Generator}),
-    "mraa": (
-        MRAA,
-        {
-            "detector": functools.partial(
-                KeypointDetector, jacobians="principal_axes", covariance="heatmap", padding=3
-            ),
-            "dense_motion": functools.partial(DenseMotion, axis_swap=True, align_corners=False),
-            "generator": functools.partial(Generator, skips=True, align_corners=False),
-            "background": BackgroundPredictor,
-            "avd": AVD,
-        },
-    ),
-    "face_vid2vid": (
-        FaceVid2Vid,
-        {
-            "detector": CanonicalDetector,
-            "estimator": HeadEstimator,
-            "appearance": AppearanceEncoder,
-            "dense_motion": DenseMotion3D,
-            "generator": VolumeGenerator,
-        },
-    ),
-    "liveportrait": (
-        LivePortrait,
-        {
-            "extractor": MotionExtractor,
-            "appearance": AppearanceEncoder,
-            "dense_motion": DenseMotion3D,
-            "generator": functools.partial(VolumeGenerator, upscale=2),
-            "corrector": Corrector,
-        },
-    ),
+SYSTEMS: dict[str, System] = {
+    "x2face": X2FACE,
+    "monkey_net": MONKEY_NET,
+    "fomm": FOMM,
+    "mraa": MRAA,
+    "face_vid2vid": FACE_VID2VID,
+    "liveportrait": LIVE_PORTRAIT,
 }
 SEVERAL_SOURCES = frozenset({"x2face"})
 """The systems whose `encode` takes several sources of one person, [b n h w 3]."""
@@ -102,7 +35,7 @@ Settings = Mapping[str, Mapping[str, Any] | None]
 """One entry a part: its settings, or None for a part that the system can do without."""
 
 
-def _system(name: str) -> tuple[type[nn.Module], dict[str, Part]]:
+def _system(name: str) -> System:
     if name not in SYSTEMS:
         raise InputError(f"there is no system named {name!r}{nearest(name, SYSTEMS)}")
     return SYSTEMS[name]
@@ -121,7 +54,7 @@ def published(system: str) -> dict[str, dict[str, Any]]:
     Raises:
         InputError: no such system.
     """
-    return {name: _defaults(part) for name, part in _system(system)[1].items()}
+    return {name: _defaults(part) for name, part in _system(system).parts.items()}
 
 
 def build(system: str, settings: Settings) -> nn.Module:
@@ -156,5 +89,5 @@ def optional_parts(system: str) -> set[str]:
     Raises:
         InputError: no such system.
     """
-    fields: Any = dataclasses.fields(_system(system)[0])  # pyright: ignore[reportArgumentType]
-    return {field.name for field in fields if field.name in _system(system)[1] and field.default is None}
+    fields: Any = dataclasses.fields(_system(system).module)  # pyright: ignore[reportArgumentType]
+    return {field.name for field in fields if field.name in _system(system).parts and field.default is None}

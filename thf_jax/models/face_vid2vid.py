@@ -8,6 +8,7 @@ from thf_jax.models.appearance import AppearanceEncoder
 from thf_jax.models.canonical_detector import CanonicalDetector
 from thf_jax.models.dense_motion_3d import DenseMotion3D
 from thf_jax.models.head_estimator import HeadEstimator
+from thf_jax.models.system import System
 from thf_jax.models.volume_generator import VolumeGenerator
 from thf_jax.types import EncodedVolume, HeadMotion, Reconstruction, Rendering
 
@@ -52,3 +53,15 @@ class FaceVid2Vid(nn.Module):
         encoded = self.encode(source, train=train)
         motion = self.motion(driving, train=train)
         return Reconstruction(encoded, motion, self.render(encoded, motion, train=train))
+
+
+FACE_VID2VID = System(
+    FaceVid2Vid,
+    {
+        "detector": CanonicalDetector,
+        "estimator": HeadEstimator,
+        "appearance": AppearanceEncoder,
+        "dense_motion": DenseMotion3D,
+        "generator": VolumeGenerator,
+    },
+)

@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 
 from thf_jax.nn.blocks import Conv, DownBlock, ResidualBlock, SameBlock, UpBlock, widths
 from thf_jax.ops.sampling import resize_map, sample
-from thf_jax.types import Rendering, Warp
+from thf_jax.types import EncodedImage, Keypoints, Rendering, Warp
 
 
 class Generator(nn.Module):
@@ -44,11 +44,9 @@ class Generator(nn.Module):
             features.append(block(features[-1], train=train))
         return features if self.skips else features[-1:]
 
-    def __call__(
-        self, image: Float[Array, "b h w 3"], features: list[Array], warp: Warp, *, train: bool = False
-    ) -> Rendering:
-        """The picture for this warp. `features` come from `encode` of the same image."""
-        skips = list(features)
+    def __call__(self, encoded: EncodedImage, motion: Keypoints, warp: Warp, *, train: bool = False) -> Rendering:
+        """The picture for this warp; of the source its image and its features count, which `encode` gave."""
+        skips = list(encoded.features)
         smallest = skips.pop() if not self.skips else skips[-1]
         x = self._blend(smallest, None, warp)
         for block in self.residual:
@@ -60,7 +58,7 @@ class Generator(nn.Module):
         if self.skips:
             x = self._blend(skips.pop(), x, warp)
         painted = nn.sigmoid(self.final(x))
-        return Rendering(self._blend(image, painted, warp) if self.skips else painted, warp)
+        return Rendering(self._blend(encoded.image, painted, warp) if self.skips else painted, warp)
 
     def _blend(self, values: Array, painted: Array | None, warp: Warp) -> Array:
         """Warped source values where they are visible, and elsewhere what was painted (nothing where that is None)."""

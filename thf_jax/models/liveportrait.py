@@ -1,5 +1,7 @@
 """LivePortrait: Efficient Portrait Animation with Stitching and Retargeting Control (Guo et al. 2024)."""
 
+import functools
+
 from flax import linen as nn
 from jaxtyping import Array, Float
 
@@ -8,6 +10,7 @@ from thf_jax.models.appearance import AppearanceEncoder
 from thf_jax.models.corrector import Corrector
 from thf_jax.models.dense_motion_3d import DenseMotion3D
 from thf_jax.models.motion_extractor import MotionExtractor
+from thf_jax.models.system import System
 from thf_jax.models.volume_generator import VolumeGenerator
 from thf_jax.types import EncodedVolume, HeadMotion, Keypoints, Reconstruction, Rendering
 
@@ -69,3 +72,15 @@ class LivePortrait(nn.Module):
         still, driven = (one.pose(encoded.canonical).position for one in (encoded.motion, motion))
         corrected = Keypoints(self.corrector(still, driven))
         return Reconstruction(encoded, motion, self.render(encoded, corrected, train=train))
+
+
+LIVE_PORTRAIT = System(
+    LivePortrait,
+    {
+        "extractor": MotionExtractor,
+        "appearance": AppearanceEncoder,
+        "dense_motion": DenseMotion3D,
+        "generator": functools.partial(VolumeGenerator, upscale=2),
+        "corrector": Corrector,
+    },
+)

@@ -1,102 +1,41 @@
-"""Monkey-Net: Animating Arbitrary Objects via Deep Motion Transfer (Siarohin et al., CVPR 2019)."""
+"""Monkey-Net: Animating Arbitrary Objects via Deep Motion Transfer (Siarohin et al., CVPR 2019).
 
-from typing import Literal
+Keypoints with a covariance and without Jacobians, zeroth-order dense motion with a free correction, and a generator
+that warps features of every size.
+"""
 
-import jax
-import jax.numpy as jnp
-from flax import linen as nn
-from jaxtyping import Array, Float
+import functools
 
-from thf_jax.models.dense_motion import DenseMotion, heatmap_difference
+from thf_jax.models.deforming_generator import DeformingGenerator
+from thf_jax.models.dense_motion import DenseMotion
 from thf_jax.models.detector import KeypointDetector
-from thf_jax.nn.blocks import Conv, ResidualBlock
-from thf_jax.nn.hourglass import Decoder, Encoder
-from thf_jax.ops.sampling import resize_map, sample
-from thf_jax.types import EncodedImage, Keypoints, Reconstruction, Rendering, Warp
+from thf_jax.models.keypoint_model import KeypointModel
+from thf_jax.models.system import System
 
-
-class DeformingGenerator(nn.Module):
-    """An image [b h w 3] from the source's features of every size, each of them warped (Monkey-Net, section 3.3).
-
-    Args:
-        width, depth, most: of encoder and decoder, as in an hourglass.
-        refinement_blocks: residual blocks at full size, after the decoder.
-        scale: the keypoints' heat-maps, which stand beside every warped feature, are made at this fraction of the size.
-        variance, heatmap_gain: of the heat-maps, see `DenseMotion`.
-        interpolation: how flow and heat-maps are brought to a feature's size.
-        align_corners: how `ops.sampling.sample` reads the grid.
-    """
-
-    width: int = 32
-    depth: int = 7
-    most: int = 1024
-    refinement_blocks: int = 4
-    scale: float = 0.25
-    variance: float = 0.01
-    heatmap_gain: float = 0.01
-    interpolation: Literal["linear", "nearest"] = "linear"
-    align_corners: bool = True
-
-    def setup(self):
-        self.encoder = Encoder(self.width, self.depth, self.most)
-        self.decoder = Decoder(self.width, self.depth, self.most)
-        self.refinement = [ResidualBlock() for _ in range(self.refinement_blocks)]
-        self.final = Conv(3, 1)
-
-    def encode(self, image: Float[Array, "b h w 3"], *, train: bool = False) -> list[Array]:
-        """Features of the source, the image itself first, the smallest last."""
-        return self.encoder(image, train=train)
-
-    def __call__(
-        self, features: list[Array], warp: Warp, source: Keypoints, driving: Keypoints, *, train: bool = False
-    ) -> Rendering:
-        """The picture for this warp. `features` come from `encode`; the keypoints are those that made the warp."""
-        size = round(features[0].shape[1] * self.scale), round(features[0].shape[2] * self.scale)
-        heatmaps = self.heatmap_gain * jax.vmap(
-            lambda at, to: heatmap_difference(at, to, size, variance=self.variance)
-        )(source, driving)
-        moved = [jax.vmap(self._move)(skip, warp.grid, heatmaps) for skip in features]
-        x = self.decoder(moved, train=train)
-        for block in self.refinement:
-            x = block(x, train=train)
-        return Rendering(nn.sigmoid(self.final(x)), warp)
-
-    def _move(self, skip: Array, grid: Array, heatmaps: Array) -> Array:
-        """For one example: a feature map under the flow, and beside it the heat-maps."""
-        shape = (skip.shape[0], skip.shape[1])
-        moved = sample(skip, self._resized(grid, shape), align_corners=self.align_corners)
-        return jnp.concatenate([moved, self._resized(heatmaps, shape)], axis=-1)
-
-    def _resized(self, values: Array, shape: tuple[int, int]) -> Array:
-        return resize_map(values, shape, method=self.interpolation)
-
-
-class MonkeyNet(nn.Module):
-    """Keypoints without Jacobians, zeroth-order dense motion, and a generator whose skips are all warped."""
-
-    detector: KeypointDetector
-    dense_motion: DenseMotion
-    generator: DeformingGenerator
-
-    def encode(self, source: Float[Array, "b h w 3"], *, train: bool = False) -> EncodedImage:
-        """The source's keypoints and features."""
-        return EncodedImage(
-            image=source,
-            features=self.generator.encode(source, train=train),
-            motion=self.motion(source, train=train),
-        )
-
-    def motion(self, frame: Float[Array, "b h w 3"], *, train: bool = False) -> Keypoints:
-        """The keypoints of a frame."""
-        return self.detector(frame, train=train)
-
-    def render(self, encoded: EncodedImage, motion: Keypoints, *, train: bool = False) -> Rendering:
-        """The source in the pose of `motion`."""
-        warp = self.dense_motion(encoded.image, encoded.motion, motion, train=train)
-        return self.generator(encoded.features, warp, encoded.motion, motion, train=train)
-
-    def __call__(self, source: Array, driving: Array, *, train: bool = False) -> Reconstruction:
-        """All three verbs at once: the source in the pose of the driving frame. Initialises every parameter."""
-        encoded = self.encode(source, train=train)
-        motion = self.motion(driving, train=train)
-        return Reconstruction(encoded, motion, self.render(encoded, motion, train=train))
+MONKEY_NET = System(
+    KeypointModel,
+    {
+        "detector": functools.partial(
+            KeypointDetector,
+            antialias=False,
+            floor=1e-7,
+            jacobians=None,
+            covariance="heatmap",
+            smallest_variance=1e-3,
+            head=3,
+            padding=1,
+        ),
+        "dense_motion": functools.partial(
+            DenseMotion,
+            width=32,
+            antialias=False,
+            heatmap_gain=0.01,
+            group_blocks=2,
+            head=3,
+            background_bias=2.0,
+            correction=True,
+            visibility=False,
+        ),
+        "generator": DeformingGenerator,
+    },
+)

@@ -6,6 +6,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from thf_jax.errors import InputError
+from thf_jax.models.system import System
 from thf_jax.nn.unet import UNet
 from thf_jax.ops.sampling import pixel_grid, sample
 from thf_jax.types import DrivingCode, EmbeddedFace, Reconstruction, Rendering, Warp
@@ -137,3 +138,6 @@ class X2Face(nn.Module):
         encoded = self.encode(source, train=train)
         motion = self.motion(driving, train=train)
         return Reconstruction(encoded, motion, self.render(encoded, motion, train=train))
+
+
+X2FACE = System(X2Face, {"embedding": EmbeddingNetwork, "driving": DrivingNetwork})
