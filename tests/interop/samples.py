@@ -85,17 +85,21 @@ def expected_tensors() -> dict[str, dict[str, tuple[str, np.ndarray]]]:
     return networks
 
 
+def antialias_filter() -> np.ndarray:
+    """What the published networks blur with before they take every fourth pixel."""
+    distance = np.arange(13) - 6
+    line = np.exp(-(distance**2) / (2 * 1.5**2)).astype(np.float32)
+    return np.broadcast_to(np.outer(line, line) / line.sum() ** 2, (3, 1, 13, 13))
+
+
 def full_size(
     reference: Path, system: str, networks: Iterable[str], prefix: str = ""
 ) -> dict[str, dict[str, np.ndarray]]:
     """All the tensors of the published networks, of zeros that take no memory, and their anti-alias filters."""
     names = json.loads((reference / "state_dicts" / f"{system}.json").read_text())
-    distance = np.arange(13) - 6
-    line = np.exp(-(distance**2) / (2 * 1.5**2)).astype(np.float32)
-    filters = np.broadcast_to(np.outer(line, line) / line.sum() ** 2, (3, 1, 13, 13))
     return {
         network: {
-            name: filters if name.endswith("down.weight") else np.broadcast_to(np.float32(0), shape)
+            name: antialias_filter() if name.endswith("down.weight") else np.broadcast_to(np.float32(0), shape)
             for name, shape in names[prefix + network].items()
         }
         for network in networks

@@ -8,9 +8,9 @@ import pytest
 import safetensors.numpy
 import yaml
 
-from tests.interop.test_fomm import antialias_filter
+from tests.interop.samples import antialias_filter
 from thf_jax.errors import InputError
-from thf_jax.interop import face_vid2vid
+from thf_jax.interop import conversion
 from thf_jax.interop.face_vid2vid import convert_face_vid2vid, face_vid2vid_variables, settings_seen
 from thf_jax.interop.face_vid2vid_yaml import authors_configuration
 from thf_jax.interop.fomm import discriminator_variables
@@ -87,7 +87,7 @@ def full_size(tables, generator: str, prefix: str = "") -> dict[str, dict[str, n
 
 @pytest.mark.parametrize(("generator", "prefix"), [("generator_spade", ""), ("generator_original", "beta_")])
 def test_the_published_networks_convert_with_nothing_left_over(tables, monkeypatch, generator, prefix):
-    monkeypatch.setattr(face_vid2vid, "to_device", lambda variables: variables)
+    monkeypatch.setattr(conversion, "to_device", lambda variables: variables)
     networks = full_size(tables, generator, prefix)
     seen = settings_seen(networks)
     assert seen["generator"]["spade"] is (generator == "generator_spade")

@@ -1,5 +1,6 @@
 """LivePortrait's published folder: at full size without a number computed, and as files of a small model."""
 
+import dataclasses
 import json
 import math
 import pickle
@@ -12,8 +13,8 @@ import safetensors.numpy
 from tests.interop.samples import body, named, tensor, write_zip
 from tests.liveportrait import SETTINGS, recorded, variables
 from thf_jax.errors import InputError
-from thf_jax.interop import liveportrait
-from thf_jax.interop.liveportrait import convert_liveportrait, liveportrait_variables
+from thf_jax.interop import conversion
+from thf_jax.interop.liveportrait import LIVE_PORTRAIT, convert_liveportrait, liveportrait_variables
 from thf_jax.interop.liveportrait_files import read_networks
 from thf_jax.interop.model_directory import load_model
 
@@ -50,7 +51,7 @@ def small(reference) -> dict[str, dict[str, np.ndarray]]:
 
 
 def test_the_published_networks_convert_with_nothing_left_over(full_size, monkeypatch):
-    monkeypatch.setattr(liveportrait, "to_device", lambda variables: variables)
+    monkeypatch.setattr(conversion, "to_device", lambda variables: variables)
     params = liveportrait_variables(full_size, {})["params"]
     count = {part: sum(x.size for x in jax.tree.leaves(tree)) for part, tree in params.items()}
     assert count["appearance"] == COUNTS["appearance_feature_extractor"]
@@ -127,14 +128,13 @@ def test_a_torch_file_of_nested_networks_loses_prefixes_and_strangers(tmp_path, 
     np.testing.assert_array_equal(found["retarget_eye.mlp.0.weight"], (values + 1).reshape(2, 3))
 
 
-def test_a_folder_becomes_a_model_directory(tmp_path, small, reference, monkeypatch):
+def test_a_folder_becomes_a_model_directory(tmp_path, small, reference):
     """The small networks in the place of the published ones, whose settings are the only ones."""
     write_safetensors(tmp_path / "weights", small, flat=False)
-    monkeypatch.setattr(liveportrait, "SIZE", 64)
-    monkeypatch.setattr(liveportrait, "complete", lambda system, _: {part: dict(x) for part, x in SETTINGS.items()})
-    folder = convert_liveportrait(tmp_path / "weights", tmp_path / "model")
+    small_one = dataclasses.replace(LIVE_PORTRAIT, seen=lambda _: SETTINGS)
+    folder = conversion.convert_checkpoint(small_one, tmp_path / "weights", tmp_path / "model")
     animator = load_model(folder)
-    assert (animator.system, animator.size) == ("liveportrait", 64)
+    assert (animator.system, animator.size) == ("liveportrait", 256)
     jax.tree.map(np.testing.assert_array_equal, animator.variables, variables(reference))
     hash(animator.module)  # what came back from JSON can be given to jit
     card = (folder / "MODEL_CARD.md").read_text()
@@ -155,5 +155,5 @@ def test_what_is_missing_is_named(tmp_path, small):
 
 
 def test_there_is_no_other_configuration(tmp_path):
-    with pytest.raises(InputError, match="takes no --yaml"):
+    with pytest.raises(InputError, match="LivePortrait is published without configuration files"):
         convert_liveportrait(tmp_path, tmp_path / "model", yaml="vox-256.yaml")

@@ -82,7 +82,7 @@ def test_another_checkpoint_is_told_apart(checkpoint, sentence):
 
 
 def test_there_are_no_configuration_files(tmp_path):
-    with pytest.raises(InputError, match="x2face is published without configuration files: leave vox"):
+    with pytest.raises(InputError, match="X2Face is published without configuration files: leave vox"):
         convert_x2face(tmp_path / "x2face_model.pth", tmp_path / "out", yaml="vox.yaml")
 
 

@@ -12,7 +12,7 @@ from thf_jax.models.deforming_generator import DeformingGenerator
 from thf_jax.models.dense_motion import DenseMotion, heatmap_difference
 from thf_jax.ops.keypoints import gaussian_heatmaps
 from thf_jax.ops.sampling import pixel_grid, resize_map
-from thf_jax.types import Keypoints, Warp
+from thf_jax.types import EncodedImage, Keypoints, Warp
 
 IMAGES = pictures(2, 8)
 
@@ -88,7 +88,7 @@ def test_features_of_every_size_are_warped_and_stand_beside_the_heatmaps(interpo
     def whole(module, image):
         features = module.encode(image)
         moved = [jax.vmap(module._move)(skip, grid, heatmaps) for skip in features]
-        rendering = module(features, warp, SOURCE, DRIVING)
+        rendering = module(EncodedImage(image, features, SOURCE), DRIVING, warp)
         return features, moved, rendering
 
     heatmaps = 0.01 * jax.vmap(lambda s, d: heatmap_difference(s, d, (4, 4), variance=0.01))(SOURCE, DRIVING)
