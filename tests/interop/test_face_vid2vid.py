@@ -11,7 +11,7 @@ import yaml
 from tests.interop.samples import antialias_filter
 from thf_jax.errors import InputError
 from thf_jax.interop import conversion
-from thf_jax.interop.face_vid2vid import convert_face_vid2vid, face_vid2vid_variables, settings_seen
+from thf_jax.interop.face_vid2vid import PLAIN_RULES, RULES, convert_face_vid2vid, face_vid2vid_variables, settings_seen
 from thf_jax.interop.face_vid2vid_yaml import authors_configuration
 from thf_jax.interop.fomm import discriminator_variables
 from thf_jax.interop.model_directory import load_model
@@ -155,7 +155,7 @@ def small_checkpoint(tmp_path_factory):
     """A small plain model of random numbers under torch's names, and the numbers. The estimator's width is fixed."""
     settings = {**SMALL, "appearance": {**SMALL["appearance"], "first_size": 7}}
     settings["generator"] = {**SMALL["generator"], "spade": False}
-    rules = [*face_vid2vid.RULES, *face_vid2vid.PLAIN_RULES]
+    rules = [*RULES, *PLAIN_RULES]
     random = np.random.default_rng(0)
     wanted = wanted_tensors(variable_shapes(SYSTEM, settings, 32), rules)
     tensors = {name: random.uniform(0.5, 1, want.shape).astype(np.float32) for name, want in wanted.items()}

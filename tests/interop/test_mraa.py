@@ -43,7 +43,7 @@ def test_dense_layers_are_transposed_and_numbered_as_torch_numbers_them(networks
     networks["avd_network"]["id_encoder.3.weight"] = weight
     networks["avd_network"]["id_encoder.4.running_mean"] = weight[:, 0]
     variables = mraa_variables(networks, {})
-    np.testing.assert_array_equal(variables["params"]["avd"]["identity_encoder"]["dense1"]["kernel"], weight.T)
+    np.testing.assert_array_equal(variables["params"]["avd"]["identity_encoder"]["layer1"]["kernel"], weight.T)
     mean = variables["batch_stats"]["avd"]["identity_encoder"]["norm1"]["mean"]
     np.testing.assert_array_equal(mean, weight[:, 0])
 
