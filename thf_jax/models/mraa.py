@@ -53,15 +53,22 @@ class BackgroundPredictor(nn.Module):
 
 
 class Perceptron(nn.Module):
-    """Dense layers with batch norm and ReLU between them: [b n] -> [b widths[-1]]."""
+    """Dense layers with batch norm and ReLU between them: [b n] -> [b widths[-1]].
+
+    Args:
+        widths: of the layers.
+        bias_cancels: whether a dense layer and a batch norm follow, which take away the last bias as well, see `Conv`.
+    """
 
     widths: tuple[int, ...]
+    bias_cancels: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "b n"], *, train: bool) -> Float[Array, "b m"]:
         for index, width in enumerate(self.widths):
             last = index == len(self.widths) - 1
-            x = Dense(width, bias_cancels=train and not last, name=f"dense{index}")(x)
+            cancels = train and (self.bias_cancels or not last)
+            x = Dense(width, bias_cancels=cancels, name=f"dense{index}")(x)
             x = x if last else nn.relu(BatchNorm(name=f"norm{index}")(x, train=train))
         return x
 
@@ -88,7 +95,7 @@ class AVD(nn.Module):
             shape = jnp.where(turned, -shape, shape)
         batch, count = pose.position.shape[:2]
         encoded = [
-            Perceptron((256, 512, 1024, size), name=name)(_as_rows(position, jacobian), train=train)
+            Perceptron((256, 512, 1024, size), bias_cancels=True, name=name)(_as_rows(position, jacobian), train=train)
             for name, size, position, jacobian in (
                 ("pose_encoder", self.pose, pose.position, pose.jacobian),
                 ("identity_encoder", self.identity, identity.position, shape),
