@@ -30,7 +30,9 @@ def learnt(state):
         ("fomm", "debug", ADVERSARIAL),
         ("monkey_net", "debug", {}),
         ("mraa", "debug", {}),
-        ("mraa", "debug+avd", {}),
+        # Adam's first steps are as large for a gradient of 1e-7 as for one of 1, and AVD's batch norms see regions that
+        # hardly differ yet: the gradients agree to 1e-6, and what is learnt from them does by a step in proportion.
+        ("mraa", "debug+avd", {"optimizer.kind": "sgd"}),
     ],
     ids=["fomm", "fomm adversarial", "monkey_net", "mraa", "mraa avd"],
 )

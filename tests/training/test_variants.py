@@ -1,19 +1,32 @@
 """Every variant and ablation gives a step that can be taken: traced at a small size, nothing computed."""
 
+import importlib
+
 import jax
 import jax.numpy as jnp
 import pytest
 
-from configs.fomm import ablations, get_config, variants
+from tests.training.samples import SYSTEMS
 from thf_jax.training.setup import build_recipe, frozen_variables, initial_state
 from thf_jax.training.step import train_step
 
-NAMES = [*(f"{name}+debug" for name in variants()), *(f"debug+{name}" for name in ablations())]
+CONFIGS = {system: importlib.import_module(f"configs.{system}") for system in SYSTEMS}
+NAMES = [
+    (system, name)
+    for system, module in CONFIGS.items()
+    for name in (*(f"{name}+debug" for name in module.variants()), *(f"debug+{name}" for name in module.ablations()))
+]
+COMBINED = [
+    ("fomm", "debug+adversarial+keypoints_20"),
+    ("fomm", "debug+adversarial+zeroth_order"),
+    ("mraa", "debug+avd+no_background"),
+    ("mraa", "debug+avd+regions_5"),
+]
 
 
-@pytest.mark.parametrize("name", [*NAMES, "debug+adversarial+keypoints_20", "debug+adversarial+zeroth_order"])
-def test_a_step_of_every_variant(name):
-    config = get_config(name)
+@pytest.mark.parametrize(("system", "name"), [*NAMES, *COMBINED])
+def test_a_step_of_every_variant(system, name):
+    config = CONFIGS[system].get_config(name)
     recipe = build_recipe(config, 10)
 
     def first_step(images):
@@ -26,5 +39,20 @@ def test_a_step_of_every_variant(name):
     before, after, metrics = jax.eval_shape(first_step, {"source": image, "driving": image})
     assert [(x.shape, x.dtype) for x in after] == [(x.shape, x.dtype) for x in before]
     wanted = {term for term, weight in recipe.weights.items() if weight}
-    assert set(metrics) == wanted | {"loss", "gradient_norm"} | ({"discriminator"} if "adversarial" in name else set())
+    assert set(metrics) == wanted | {"loss", "gradient_norm"} | ({"discriminator"} if recipe.discriminator else set())
     assert all(value.shape == () and value.dtype == jnp.float32 for value in metrics.values())
+
+
+@pytest.mark.parametrize(
+    ("system", "name", "terms"),
+    [
+        ("fomm", "", {"perceptual", "equivariance_position", "equivariance_jacobian"}),
+        ("monkey_net", "", {"reconstruction", "adversarial", "feature_matching"}),
+        ("monkey_net", "no_discriminator", {"reconstruction"}),
+        ("mraa", "", {"perceptual", "equivariance_position", "equivariance_jacobian"}),
+        ("mraa", "avd", {"avd_position", "avd_jacobian"}),
+    ],
+)
+def test_the_published_recipes_have_the_papers_terms(system, name, terms):
+    config = CONFIGS[system].get_config(name)
+    assert {term for term, weight in build_recipe(config, 10).weights.items() if weight} == terms

@@ -32,7 +32,9 @@ class AVD(nn.Module):
             shape = jnp.where(turned, -shape, shape)
         batch, count = pose.position.shape[:2]
         encoded = [
-            Perceptron((256, 512, 1024), size, normalized=True, name=name)(_as_rows(position, jacobian), train=train)
+            Perceptron((256, 512, 1024), size, normalized=True, bias_cancels=True, name=name)(
+                _as_rows(position, jacobian), train=train
+            )
             for name, size, position, jacobian in (
                 ("pose_encoder", self.pose, pose.position, pose.jacobian),
                 ("identity_encoder", self.identity, identity.position, shape),
