@@ -10,35 +10,41 @@ from .conftest import words_for
 
 COMMAND = [sys.executable, "-m", "data_pipelines.build", "voxceleb"]
 
-# The build as a command, which dies where the environment says: with no warning, before its job of that number.
+# The build as a command, which dies where the environment says: with no warning, before its job of that number, or
+# before it writes the clip of that number into a shard.
 KILLED = """
 import os, signal, sys
 from data_pipelines import build
-from data_pipelines.voxceleb import work
+from data_pipelines.voxceleb import builder, work
 
-perform, calls = work.perform, 0
+perform, read, calls = work.perform, builder.read_clip, {"job": 0, "clip": 0}
 
-def counted(job):
-    global calls
-    if calls == int(os.environ["DIES_BEFORE"]):
+def count(kind):
+    if os.environ["DIES_BEFORE"] == f"{kind} {calls[kind]}":
         os.kill(os.getpid(), signal.SIGKILL)
-    calls += 1
+    calls[kind] += 1
+
+def counted_job(job):
+    count("job")
     perform(job)
     print("made", job[0].origin, file=sys.__stderr__, flush=True)
 
-work.perform = counted
+def counted_clip(task, file):
+    count("clip")
+    return read(task, file)
+
+work.perform, builder.read_clip = counted_job, counted_clip
 sys.exit(build.main(sys.argv[1:]))
 """
 
 
-def run_and_kill(source: Path, data_dir: Path, *, dies_before: int) -> list[str]:
-    """What a build made before it died, or before it was done where it has fewer jobs."""
+def run_and_kill(source: Path, data_dir: Path, *, dies_before: str | None) -> list[str]:
+    """What a build makes before it dies, before 'job 3' or 'clip 1'; None lets it live."""
     done = subprocess.run(
         [sys.executable, "-c", KILLED, "voxceleb", *words_for(source, data_dir), "--workers", "1"],
-        env={**os.environ, "DIES_BEFORE": str(dies_before)},
+        env={**os.environ, "DIES_BEFORE": dies_before or ""},
         capture_output=True,
         text=True,
     )
-    made = [line.removeprefix("made ") for line in done.stderr.splitlines() if line.startswith("made ")]
-    assert done.returncode == (-signal.SIGKILL if len(made) == dies_before else 0), done.stderr
-    return made
+    assert done.returncode == (-signal.SIGKILL if dies_before else 0), done.stderr
+    return [line.removeprefix("made ") for line in done.stderr.splitlines() if line.startswith("made ")]

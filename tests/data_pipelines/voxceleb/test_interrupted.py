@@ -13,8 +13,10 @@ from .killed import COMMAND, run_and_kill
 
 
 def test_killed_build_goes_on_and_repeats_nothing(official_built, official, tmp_path):
-    made = [run_and_kill(official, tmp_path, dies_before=dies_before) for dies_before in (3, 2, 100)]
-    assert [len(names) for names in made] == [3, 2, 3]
+    """Twice while it makes clips, and once while it writes the second of three into the shards."""
+    moments = ("job 3", "job 2", "clip 1", None)
+    made = [run_and_kill(official, tmp_path, dies_before=moment) for moment in moments]
+    assert [len(names) for names in made] == [3, 2, 3, 0]
     assert len({name for names in made for name in names}) == 8
     folder = tmp_path / "voxceleb" / "vox1_64"
     assert contents(folder / "1.0.0") == contents(official_built)

@@ -22,7 +22,7 @@ needs_beam = pytest.mark.skipif(
 @pytest.mark.parametrize("made_before", [0, 3])
 def test_beam_changes_no_byte(official_built, official, tmp_path, made_before):
     """Whether it makes all clips, or finishes what a killed build without it has begun."""
-    assert len(run_and_kill(official, tmp_path, dies_before=made_before)) == made_before
+    assert len(run_and_kill(official, tmp_path, dies_before=f"job {made_before}")) == made_before
     command = [*COMMAND, *words_for(official, tmp_path), "--beam", "--runner=DirectRunner"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
