@@ -24,13 +24,13 @@ class Cut:
     """Frames `first` to `stop` - 1 at `FRAME_RATE`, counted from the beginning of the video, within a box.
 
     `picture` is the size (width, height) of the picture in which the box was drawn; the video may come in another
-    one. A width of None says that the box is scaled by the height alone.
+    one. A width of None says that the box is scaled by the height alone, a height of None that it is not scaled.
     """
 
     first: int
     stop: int
     box: Box
-    picture: tuple[float | None, float]
+    picture: tuple[float | None, float | None]
     min_frames: int
     min_side: int
     enlargement: float
@@ -103,7 +103,7 @@ def _crop(cut: Cut, *, width: int, height: int) -> Box:
         InputError: the box is too small or not within the picture.
     """
     drawn_width, drawn_height = cut.picture
-    y_scale = height / drawn_height
+    y_scale = 1 if drawn_height is None else height / drawn_height
     x_scale = y_scale if drawn_width is None else width / drawn_width
     box = cut.box.scaled(x_scale, y_scale)
     side = max(box.width, box.height)

@@ -6,6 +6,8 @@ written by the process that started the build, with the same writer from the sam
 the number of workers and the way of building cannot show in them. The workers need this package installed.
 """
 
+import contextlib
+import io
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,10 +37,15 @@ def run_on_beam(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> None
         raise InputError(
             "--beam needs Apache Beam: install thf-jax[beam] into an environment of its own, or leave out --beam"
         ) from error
+    said = io.StringIO()
     try:
-        pipeline = beam.Pipeline(options=PipelineOptions(list(words)))
+        with contextlib.redirect_stderr(said):  # Beam's parser prints all of its options before it exits.
+            options = PipelineOptions(list(words))
+            options.get_all_options()  # Else most are read when the pipeline runs.
+            pipeline = beam.Pipeline(options=options)
     except (ValueError, SystemExit) as error:
-        raise InputError(f"Beam does not take the options {' '.join(words)} ({error})") from error
+        reason = str(error) if isinstance(error, ValueError) else said.getvalue().rpartition("error: ")[2].strip()
+        raise InputError(f"Beam does not take the options {' '.join(words)}: {reason}") from error
     with pipeline:
         batches = pipeline | "batches" >> beam.Create(write_batches(jobs, folder), reshuffle=True)
         _ = batches | "make their clips" >> beam.Map(perform_batch)

@@ -25,11 +25,14 @@ class Recipe:
     """What a track's box gains at each end of a side, as a share of the side."""
     max_outside: float = 0.0
     """How much of a crop may stand outside the picture, as a share of its side; such a crop is moved into it."""
+    track_height: int = 360
+    """Of the picture in whose pixels the boxes of VoxCeleb1's tracks are; 0 is the height of the video itself."""
     stretch: bool = False
     """Whether the boxes of a metadata file are stretched to squares, as its publishers do, not extended to squares."""
 
     def __post_init__(self) -> None:
-        lowest = {"min_frames": 2, "max_frames": self.min_frames, "min_side": 1, "enlargement": 0, "max_outside": 0}
+        lowest = {"min_frames": 2, "max_frames": self.min_frames, "min_side": 1}
+        lowest |= dict.fromkeys(("enlargement", "max_outside", "track_height"), 0)
         for name, low in lowest.items():
             value = getattr(self, name)
             if value is not None and not low <= value < math.inf:

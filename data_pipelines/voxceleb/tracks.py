@@ -3,7 +3,8 @@
 `IDENTITY/VIDEO/TRACK.txt` has a few lines of the form `name : value`, then the line `FRAME X Y W H` and a line for each
 frame, tab-separated; frames are numbered at 25 a second from the beginning of the video. The boxes of VoxCeleb1 are in
 pixels of a picture that is 360 high, those of VoxCeleb2 in shares of the picture's width and height. Which of the two
-it is shows in the numbers: no face is two pixels large, and none twice the picture.
+it is shows in the numbers: no face is two pixels large, and none twice the picture. (Both facts are those of the
+published preprocessing script, github.com/AliaksandrSiarohin/video-preprocessing.)
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,6 @@ from data_pipelines.voxceleb.cuts import Cut
 from data_pipelines.voxceleb.recipe import Recipe
 
 COLUMNS = ("FRAME", "X", "Y", "W", "H")
-PIXELS_OF_360 = (None, 360.0)
 SHARES = (1.0, 1.0)
 LARGEST_SHARE = 2.0
 
@@ -54,7 +54,7 @@ def track_cuts(track: Track, recipe: Recipe, *, size: int, left_out: list[LeftOu
             piece.first,
             piece.stop,
             piece.box,
-            SHARES if in_shares else PIXELS_OF_360,
+            SHARES if in_shares else (None, recipe.track_height or None),
             min_frames=recipe.min_frames,
             min_side=recipe.min_side or size,
             enlargement=recipe.enlargement,

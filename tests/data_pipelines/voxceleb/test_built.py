@@ -1,21 +1,19 @@
 """The dataset as it is built from tracks and from metadata, and as TFDS finds it."""
 
 import hashlib
-import sys
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from data_pipelines.build import main
 from data_pipelines.datasets import open_dataset
 from data_pipelines.errors import InputError
 from data_pipelines.images import resize
 from data_pipelines.records import decode_frame, metadata_of, read_index
 from data_pipelines.voxceleb import BuildOptions, Recipe
 
-from .conftest import contents, head_frames, shares, words_for, write_track
+from .conftest import contents, head_frames, shares, write_track
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +88,6 @@ def test_processes_change_no_byte(official_built, official, tmp_path, build):
     folder = build(official, tmp_path, "--workers", "2")
     assert contents(folder) == contents(official_built)
     assert [path.name for path in folder.parent.iterdir()] == ["1.0.0"]
-
-
-def test_beam_that_is_not_installed_is_one_sentence(official, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "apache_beam", None)
-    assert main(["voxceleb", *words_for(official, tmp_path), "--beam", "--runner=DirectRunner"]) == 2
-    assert capsys.readouterr().err.startswith("build: --beam needs Apache Beam: install thf-jax[beam]")
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["voxceleb/vox1_64", "voxceleb/vox1_64:1.0.0"])

@@ -88,6 +88,7 @@ def corner_frames() -> list[np.ndarray]:
         (Box(8, 16, 40, 48), (96.0, 64.0)),
         (Box(4 / 48, 8 / 32, 20 / 48, 24 / 32), (1.0, 1.0)),
         (Box(45, 90, 225, 270), (None, 360.0)),
+        (Box(4, 8, 20, 24), (None, None)),
     ],
 )
 def test_boxes_of_every_unit(tmp_path, make_video, box, picture):

@@ -9,7 +9,7 @@ from data_pipelines.voxceleb import inputs, lists, plan
 from data_pipelines.voxceleb.boxes import Box
 from data_pipelines.voxceleb.metadata import read_metadata
 from data_pipelines.voxceleb.recipe import Recipe
-from data_pipelines.voxceleb.tracks import PIXELS_OF_360, SHARES, read_track, track_cuts
+from data_pipelines.voxceleb.tracks import SHARES, read_track, track_cuts
 
 from .conftest import COLUMNS, pixels_of_360, shares, write_track
 
@@ -35,7 +35,7 @@ def test_three_kinds_of_source(source, official, tabled, videos, tmp_path):
 
 
 def test_tracks_of_both_collections(tmp_path):
-    for index, (boxes, picture) in enumerate([(pixels_of_360(3, 9), PIXELS_OF_360), (shares(3, 9), SHARES)]):
+    for index, (boxes, picture) in enumerate([(pixels_of_360(3, 9), (None, 360)), (shares(3, 9), SHARES)]):
         path = write_track(tmp_path / "id00012" / "video" / f"{index}.txt", boxes)
         track = inputs.find_tracks(tmp_path)[index]
         assert (track.identity, track.video, track.name, track.path) == ("id00012", "video", str(index), path)

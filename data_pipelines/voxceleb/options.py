@@ -1,6 +1,7 @@
 """The options of `python -m data_pipelines.build voxceleb`."""
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 from data_pipelines.errors import InputError
@@ -36,6 +37,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     recipe.add_argument(
         "--max_outside", type=float, default=default.max_outside, help="share of the crop that may leave the picture"
     )
+    recipe.add_argument(
+        "--track_height",
+        type=int,
+        default=default.track_height,
+        help="of the picture that tracks' pixels are of; 0: the video's",
+    )
     recipe.add_argument("--stretch", action="store_true", help="the boxes of the csv file to squares, as published")
 
     parser.add_argument(
@@ -52,8 +59,7 @@ def read_options(options: argparse.Namespace) -> tuple[str, BuildOptions]:
     Raises:
         InputError: a value is out of range, or the source cannot be used.
     """
-    names = ("min_frames", "max_frames", "min_side", "least_overlap", "enlargement", "max_outside", "stretch")
-    recipe = Recipe(**{name: getattr(options, name) for name in names})
+    recipe = Recipe(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Recipe)})
     if options.workers is not None and options.workers < 1:
         raise InputError(f"--workers is {options.workers}: give at least 1")
     source = find_input(options.source, metadata=options.metadata, videos=options.videos)
