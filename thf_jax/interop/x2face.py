@@ -75,11 +75,11 @@ def x2face_variables(
     inner = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, Mapping) else checkpoint
     tensors = network_tensors(inner, NETWORKS.values(), title=title, system="X2Face")
     given = {name: value for name, value in tensors.items() if not any(f".{layer}." in name for layer in POSE_LAYERS)}
+    depths = {part: values["depth"] for part, values in complete("x2face", settings).items()}
     rules = [
         rule
-        for part, values in complete("x2face", settings).items()
-        if values is not None
-        for rule in unet_rules(f"{part}/unet", f"{NETWORKS[part]}.netG.model", values["depth"])
+        for part, network in NETWORKS.items()
+        for rule in unet_rules(f"{part}/unet", f"{network}.netG.model", depths[part])
     ]
     shapes = variable_shapes("x2face", settings, size)
     return to_device(convert(given, shapes, rules, title=title, advice=advice))
