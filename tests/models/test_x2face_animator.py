@@ -7,6 +7,7 @@ from tests.inference.samples import X2FACE_SIZE as SIZE
 from tests.inference.samples import pictures, tiny_x2face
 from thf_jax.errors import InputError
 from thf_jax.models.animator import Animator
+from thf_jax.types import DrivingCode
 
 PICTURES = pictures(3, height=SIZE, width=SIZE)
 
@@ -37,16 +38,15 @@ def test_a_batch_of_several_sources_is_each_of_them(animator):
 
 
 def test_one_face_serves_a_batch_of_motions_and_one_motion_a_batch_of_faces(animator):
-    motions = animator.motion(PICTURES)
-    assert motions.batched and not animator.motion(PICTURES[0]).batched
-    rendering = animator.render(animator.encode(PICTURES[:2]), motions)
-    alone = animator.render(animator.encode(PICTURES[:2]), animator.motion(PICTURES[2]))
-    assert rendering.image.shape == (3, SIZE, SIZE, 3) and alone.warp.grid.shape == (SIZE, SIZE, 2)
-    np.testing.assert_allclose(rendering.image[2], alone.image, atol=1e-5)
-    faces = animator.render(animator.encode(PICTURES[:, None]), animator.motion(PICTURES[0]))
-    assert faces.image.shape == (3, SIZE, SIZE, 3)
+    face, motions, motion = animator.encode(PICTURES[:2]), animator.motion(PICTURES[:2]), animator.motion(PICTURES[1])
+    assert motions.batched and not motion.batched
+    rendering, alone = animator.render(face, motions), animator.render(face, motion)
+    assert rendering.image.shape == (2, SIZE, SIZE, 3) and alone.warp.grid.shape == (SIZE, SIZE, 2)
+    np.testing.assert_allclose(rendering.image[1], alone.image, atol=1e-5)
+    faces = animator.encode(np.stack([PICTURES[:2], PICTURES[1:]]))
+    np.testing.assert_allclose(animator.render(faces, motion).image[0], alone.image, atol=1e-5)
     with pytest.raises(InputError, match="a batch of 2 encoded sources does not go with one of 3 motions"):
-        animator.render(animator.encode(PICTURES[:2, None]), motions)
+        animator.render(faces, DrivingCode(np.zeros((3, 6), np.float32)))
 
 
 def test_what_is_no_source_is_refused(animator):

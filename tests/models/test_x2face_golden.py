@@ -44,69 +44,58 @@ def image(array: np.ndarray) -> jax.Array:
     return jnp.asarray(np.moveaxis(array, -3, -1))
 
 
-@pytest.fixture(scope="module")
-def networks(golden, variables):
-    """The code and the map of each network on its own."""
-
-    def run(part: str, module: UNet, frame: np.ndarray) -> tuple[jax.Array, jax.Array]:
+@functools.partial(jax.jit, static_argnames=("readings", "two"))
+def outputs(variables, first, second, driving, *, readings=(True, False), two=True) -> dict[str, Any]:
+    """Codes and maps of the networks alone; and by reading the embedded face, the pictures of one source and two."""
+    found: dict[str, Any] = {}
+    alone = (("embedding", UNet(3, 32, True, **WIDTHS), first), ("driving", UNet(2, 16, False, **WIDTHS), driving))
+    for part, network, frame in alone:
         own = {collection: tree[part]["unet"] for collection, tree in variables.items()}
+        code, maps = network.apply(own, frame, method="encode")
+        found[part] = code, network.apply(own, code, maps, method="decode")
+    for reading in readings:
+        module = build("x2face", settings(reading))
+        motion = module.apply(variables, driving, method="motion")
+        encoded: Any = module.apply(variables, first, method="encode")
+        pictures = {"motion": motion, "unwrapped": encoded.image}
+        pictures["one"] = module.apply(variables, encoded, motion, method="render").image
+        if two:
+            encoded = module.apply(variables, jnp.stack([first, second], 1), method="encode")
+            pictures["two"] = module.apply(variables, encoded, motion, method="render").image
+        found[f"align{int(reading)}"] = pictures
+    return found
 
-        @jax.jit
-        def halves(frame):
-            code, maps = module.apply(own, frame, method="encode")
-            return code, module.apply(own, code, maps, method="decode")
 
-        return halves(image(frame))
+def inputs(golden: dict[str, np.ndarray]) -> list[jax.Array]:
+    return [image(golden[f"in/{name}"]) for name in ("source1", "source2", "driving")]
 
-    return {
-        "embedding": run("embedding", UNet(3, 32, True, **WIDTHS), golden["in/source1"]),
-        "driving": run("driving", UNet(2, 16, False, **WIDTHS), golden["in/driving"]),
-    }
+
+@pytest.fixture(scope="module")
+def run(golden, variables) -> dict[str, Any]:
+    return outputs(variables, *inputs(golden))
 
 
 @pytest.mark.parametrize(("part", "name"), [("embedding", "unwrap_code"), ("driving", "driving_code")])
-def test_codes(golden, networks, part, name):
+def test_codes(golden, run, part, name):
     """The original returns them after the ReLU that works in place."""
-    code = np.asarray(networks[part][0])
+    code = np.asarray(run[part][0])
     assert code.min() < 0 < code.max()
     np.testing.assert_allclose(np.maximum(code, 0), image(golden[f"out/{name}"]), rtol=0, atol=1e-5)
 
 
-def test_maps(golden, networks):
-    np.testing.assert_allclose(networks["embedding"][1], image(golden["out/unwrap_raw"]), rtol=0, atol=1e-4)
-    flow = np.tanh(networks["driving"][1])  # in the original the network itself ends with it
+def test_maps(golden, run):
+    np.testing.assert_allclose(run["embedding"][1], image(golden["out/unwrap_raw"]), rtol=0, atol=1e-4)
+    flow = np.tanh(run["driving"][1])  # in the original the network itself ends with it
     np.testing.assert_allclose(flow, image(golden["out/sampler_raw"]), rtol=0, atol=1e-4)
-
-
-def pictures(inputs: dict[str, Any], variables: Any, align_corners: bool, *, two: bool = True) -> dict[str, Any]:
-    """The embedded face of one source, the pictures of one source and of two, and the motion."""
-    module = build("x2face", settings(align_corners))
-
-    @jax.jit
-    def verbs(variables, first, second, driving):
-        motion = module.apply(variables, driving, method="motion")
-        encoded: Any = module.apply(variables, first, method="encode")
-        found = {"motion": motion, "unwrapped": encoded.image}
-        found["one"] = module.apply(variables, encoded, motion, method="render").image
-        if two:
-            encoded = module.apply(variables, jnp.stack([first, second], 1), method="encode")
-            found["two"] = module.apply(variables, encoded, motion, method="render").image
-        return found
-
-    return verbs(variables, *(image(inputs[f"in/{name}"]) for name in ("source1", "source2", "driving")))
-
-
-@pytest.fixture(scope="module")
-def run(golden, variables):
-    """The pictures by reading of the grid; each reading runs once."""
-    return functools.cache(lambda align_corners: pictures(golden, variables, align_corners))
 
 
 @both_readings
 def test_pictures(golden, run, align_corners):
     """Where neighbouring pixels are sampled far apart, rounding shows: see the next two tests."""
     for name in ("unwrapped", "one", "two"):
-        difference = np.abs(run(align_corners)[name] - image(golden[f"out_align{int(align_corners)}/model/{name}"]))
+        difference = np.abs(
+            run[f"align{int(align_corners)}"][name] - image(golden[f"out_align{int(align_corners)}/model/{name}"])
+        )
         assert np.mean(difference > 1e-4) < 1e-3, name
         np.testing.assert_array_less(difference, 2e-4, err_msg=name)
 
@@ -124,12 +113,11 @@ def test_sampling_by_the_originals_own_flows(golden, align_corners):
 
 def test_the_original_is_farther_from_exact_arithmetic(golden, run, variables):
     """In float64 the same networks give a picture that ours is within 1e-4 of, and the original's is not."""
-    inputs = {name: value for name, value in golden.items() if name.startswith("in/")}
     with jax.enable_x64(True):
-        doubles = jax.tree.map(lambda x: np.asarray(x, np.float64), (inputs, variables))
-        exact = np.asarray(pictures(*doubles, align_corners=True, two=False)["one"])
+        doubles = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), (variables, *inputs(golden)))
+        exact = np.asarray(outputs(*doubles, readings=(True,), two=False)["align1"]["one"])
     assert exact.dtype == np.float64
-    np.testing.assert_allclose(run(True)["one"], exact, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(run["align1"]["one"], exact, rtol=0, atol=1e-4)
     assert np.abs(image(golden["out_align1/model/one"]) - exact).max() > 1e-4
 
 
@@ -138,7 +126,7 @@ def test_the_two_readings_can_be_told_apart(golden):
     assert np.abs(first - second).max() > 1e-2
 
 
-def test_the_motion_is_the_raw_code(golden, run, networks):
-    motion = run(True)["motion"]
-    np.testing.assert_allclose(motion.code, networks["driving"][0][:, 0, 0], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(np.maximum(motion.code, 0), golden["out/driving_code"][..., 0, 0], rtol=0, atol=1e-5)
+def test_the_motion_is_the_raw_code(golden, run):
+    code = np.asarray(run["align1"]["motion"].code)
+    np.testing.assert_allclose(code, run["driving"][0][:, 0, 0], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(np.maximum(code, 0), golden["out/driving_code"][..., 0, 0], rtol=0, atol=1e-5)
