@@ -78,3 +78,20 @@ def test_a_bottleneck_is_a_quarter_as_wide_in_between(stride):
     sizes = {name: part["kernel"].shape for name, part in variables["params"].items() if "kernel" in part}
     skip = {"skip": (1, 1, 8, 8)} if stride == 2 else {}
     assert sizes == {"conv1": (1, 1, 8, 2), "conv2": (3, 3, 2, 2), "conv3": (1, 1, 2, 8)} | skip
+
+
+def test_biases_that_a_norm_takes_away_have_a_gradient_of_exactly_0():
+    """In a block before one that changes the width, every bias shifts a channel's mean, which is then taken away."""
+    block, after = SPADEResidualBlock(3, width=4, bias_cancels=True), SPADEResidualBlock(2, width=4)
+    variables, others = positive(block, X, GUIDE, train=False), positive(after, X, GUIDE, train=False)
+
+    def pair(params):
+        y = block.apply({**variables, "params": params}, X, GUIDE, train=False)
+        return after.apply(others, y, GUIDE, train=False)
+
+    params, direction = variables["params"], numbers(2, 8, 4, 2, seed=3)
+    gradient = jax.jit(jax.grad(lambda params: (pair(params) * direction).sum()))(params)
+    for name in ("conv0", "conv1"):
+        assert not np.asarray(gradient[name]["bias"]).any() and np.asarray(gradient[name]["kernel"]).all()
+        shifted = {**params, name: {**params[name], "bias": params[name]["bias"] + 1}}
+        np.testing.assert_allclose(pair(shifted), pair(params), rtol=1e-4, atol=1e-4)

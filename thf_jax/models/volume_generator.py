@@ -62,14 +62,14 @@ class VolumeGenerator(nn.Module):
 
     def _spade(self, guide: Array, train: bool) -> Array:
         """Twice the guide's channels at its size; after a doubling as many as it, then half, ..., `last_width`."""
-        x = Conv(2 * guide.shape[-1], 3, name="first")(guide)
+        x = Conv(2 * guide.shape[-1], 3, bias_cancels=True, name="first")(guide)
         for index in range(self.middle_blocks):
-            block = SPADEResidualBlock(x.shape[-1], self.modulation_width, name=f"middle_{index}")
+            block = SPADEResidualBlock(x.shape[-1], self.modulation_width, bias_cancels=True, name=f"middle_{index}")
             x = block(x, guide, train=train)
         for index in range(self.up_blocks):
             last = index == self.up_blocks - 1
             features = (self.last_width or self.width) if last else self.width * 2 ** (self.up_blocks - index)
-            block = SPADEResidualBlock(features, self.modulation_width, name=f"up_{index}")
+            block = SPADEResidualBlock(features, self.modulation_width, bias_cancels=not last, name=f"up_{index}")
             x = block(double(x), guide, train=train)
         x = Conv(3 * self.upscale**2, 3, name="final")(nn.leaky_relu(x, 0.2))
         return pixel_shuffle(x, self.upscale)

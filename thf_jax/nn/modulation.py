@@ -47,10 +47,13 @@ class SPADEResidualBlock(nn.Module):
     Args:
         features: channels of the result.
         width: of the modulation.
+        bias_cancels: as in `Conv`, of the last bias: another such block follows, which takes every mean away. The bias
+            before it always cancels.
     """
 
     features: int
     width: int = 128
+    bias_cancels: bool = False
 
     @nn.compact
     def __call__(
@@ -59,7 +62,9 @@ class SPADEResidualBlock(nn.Module):
         branch = x
         for index, features in enumerate((min(x.shape[-1], self.features), self.features)):
             branch = nn.leaky_relu(SPADE(self.width, name=f"norm{index}")(branch, guide), 0.2)
-            branch = SpectralConv(features, 3, normalize=True, padding=1, name=f"conv{index}")(branch, train=train)
+            cancels = self.bias_cancels or index == 0
+            conv = SpectralConv(features, 3, normalize=True, bias_cancels=cancels, padding=1, name=f"conv{index}")
+            branch = conv(branch, train=train)
         if x.shape[-1] == self.features:
             return x + branch
         shortcut = SpectralConv(self.features, 1, normalize=True, use_bias=False, name="shortcut")
