@@ -173,19 +173,20 @@ def read_pickle(
     constructors: Mapping[str, Callable[..., Any]],
     inert: Collection[str],
     persistent: Callable[[Any], Any],
-    limit: int = LIMIT,
+    limit: int | None = None,
 ) -> Any:
     """The value of the pickle that begins at the stream's position, which is left just after it.
 
     Args:
         stream: what is read.
         constructors, inert, persistent: see `Machine`.
-        limit: how many bytes it may have.
+        limit: how many bytes it may have; None means `LIMIT`.
 
     Raises:
         RefusedError: it asks for anything but plain values and the given names.
         ValueError: it is damaged.
     """
+    limit = LIMIT if limit is None else limit
     machine = Machine(constructors, inert, persistent)
     start = stream.tell()
     for opcode, argument, position in pickletools.genops(cast(IO[bytes], stream)):
