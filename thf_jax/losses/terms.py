@@ -48,8 +48,9 @@ def equivariance_position(driving: Keypoints, deformation: Deformation, transfor
     Args:
         driving, deformation, transformed: each with a leading batch axis, one deformation an example.
     """
-    mapped = jax.vmap(deform_points)(deformation, transformed.position)
-    return reconstruction(driving.position, mapped)
+    # The plane is deformed: of keypoints in 3-D, x and y are compared.
+    mapped = jax.vmap(deform_points)(deformation, transformed.position[..., :2])
+    return reconstruction(driving.position[..., :2], mapped)
 
 
 def equivariance_jacobian(driving: Keypoints, deformation: Deformation, transformed: Keypoints) -> Scalar:

@@ -1,11 +1,15 @@
 """A patch discriminator: a score for every patch of a picture, and the features on the way."""
 
+import functools
+
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
 from thf_jax.nn.blocks import average_pool, widths
 from thf_jax.nn.spectral import SpectralConv
+from thf_jax.ops.filtering import downsample
 
 
 class PatchDiscriminator(nn.Module):
@@ -40,3 +44,29 @@ class PatchDiscriminator(nn.Module):
                 x = average_pool(x)
             features.append(x)
         return SpectralConv(1, 1, self.spectral_norm, name="score")(x, train=train), features
+
+
+class MultiScaleDiscriminator(nn.Module):
+    """A `PatchDiscriminator` a scale, each with weights of its own; gives (scores, features) for one after the other.
+
+    Args:
+        scales: of the picture, 1 / n each, see `ops.filtering.downsample`; face vid2vid has 1 at 256 pixels.
+        width, depth, most, spectral_norm: of each of them.
+    """
+
+    scales: tuple[float, ...] = (1.0,)
+    width: int = 32
+    depth: int = 4
+    most: int = 512
+    spectral_norm: bool = False
+
+    @nn.compact
+    def __call__(
+        self, image: Float[Array, "b h w c"], *, train: bool
+    ) -> list[tuple[Float[Array, "b _y _x 1"], list[Array]]]:
+        judged = []
+        for index, scale in enumerate(self.scales):
+            small = jax.vmap(functools.partial(downsample, scale=scale))(image)
+            judge = PatchDiscriminator(self.width, self.depth, self.most, self.spectral_norm, name=f"scale{index}")
+            judged.append(judge(small, train=train))
+        return judged
