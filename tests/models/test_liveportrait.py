@@ -25,28 +25,31 @@ def keypoints(seed: int, batch: int = 2) -> jax.Array:
     return jnp.asarray(np.random.default_rng(seed).uniform(-1, 1, (batch, 4, 3)), jnp.float32)
 
 
-def test_the_shapes_of_the_verbs_need_no_numbers():
-    module, images = build("liveportrait", SMALL), jax.ShapeDtypeStruct((2, 16, 16, 3), jnp.float32)
+def shapes(settings: dict, count: int, size: int):
+    """Of what each verb gives for this many pictures, without a number computed."""
+    module, images = build("liveportrait", settings), jax.ShapeDtypeStruct((count, size, size, 3), jnp.float32)
     variables = jax.eval_shape(lambda x: module.init(jax.random.key(0), x, x), images)
 
     def verb(method: str, *arguments):
         return jax.eval_shape(lambda v, *x: module.apply(v, *x, method=method), variables, *arguments)
 
     encoded, motion = verb("encode", images), verb("motion", images)
+    return encoded, motion, verb("render", encoded, motion)
+
+
+def test_the_shapes_of_the_verbs():
+    encoded, motion, rendering = shapes(SMALL, 2, 16)
     assert isinstance(encoded, EncodedVolume) and isinstance(motion, HeadMotion)
     assert encoded.volume.shape == (2, 2, 4, 4, 4) and encoded.canonical.shape == (2, 4, 3)
     assert (motion.rotation.shape, motion.scale.shape, motion.openness) == ((2, 3, 3), (2, 1), None)
-    rendering = verb("render", encoded, motion)
     assert rendering.image.shape == (2, 32, 32, 3) and rendering.warp.grid.shape == (2, 2, 4, 4, 3)
 
 
-def test_the_published_picture_is_twice_as_large_as_what_goes_in():
-    module, images = (
-        build("liveportrait", published("liveportrait")),
-        jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32),
-    )
-    rendering = jax.eval_shape(lambda x: module.init_with_output(jax.random.key(0), x, x)[0], images)
-    assert rendering.image.shape == (1, 512, 512, 3)
+def test_the_published_shapes():
+    """A picture of 256 pixels goes in, one of 512 comes out."""
+    encoded, motion, rendering = shapes(published("liveportrait"), 1, 256)
+    assert encoded.volume.shape == (1, 16, 64, 64, 32) and motion.expression.shape == (1, 21, 3)
+    assert rendering.image.shape == (1, 512, 512, 3) and rendering.warp.masks.shape == (1, 16, 64, 64, 22)
 
 
 @pytest.fixture(scope="module")

@@ -180,7 +180,7 @@ def read_pickle(
     Args:
         stream: what is read.
         constructors, inert, persistent: see `Machine`.
-        limit: how many bytes it may have; None: `LIMIT`.
+        limit: how many bytes it may have; None means `LIMIT`.
 
     Raises:
         RefusedError: it asks for anything but plain values and the given names.

@@ -179,6 +179,7 @@ def test_one_picture_drives_a_whole_clip(portrait):
     [
         ({"region": "nose"}, "no region of a face named 'nose'"),
         ({"retarget": ("eyes",)}, "give landmarks="),
+        ({"hold_eyes": True, "landmarks": landmarks}, "moving source"),
         ({"adapt_scale": True}, "adapt_scale means nothing"),
         ({"mode": "avd"}, "mraa"),
         ({"controls": {"frown": 1.0}}, "no control"),
@@ -190,6 +191,14 @@ def test_one_picture_drives_a_whole_clip(portrait):
 def test_what_does_not_fit_is_refused(portrait, options, sentence):
     with pytest.raises(InputError, match=sentence):
         thf.animate(portrait, SOURCE, FRAMES, **options)
+
+
+def test_a_moving_source_is_not_rescaled_and_a_motion_must_tell_what_is_retargeted(portrait):
+    with pytest.raises(InputError, match="keeps its own size"):
+        thf.animate(portrait, FRAMES, FRAMES, rescale=True)
+    motions = [portrait.motion(frame) for frame in FRAMES]
+    with pytest.raises(InputError, match="does not tell how far eyes and lips are open"):
+        list(thf.animate(portrait, SOURCE, motions, retarget=("lips",), landmarks=landmarks))
 
 
 @pytest.mark.parametrize("frame", [thf.Keypoints(np.zeros((21, 3), np.float32)), "other count"])

@@ -74,14 +74,14 @@ def pictures(golden, name: str) -> np.ndarray:
 
 
 def options(flags: dict[str, Any], golden) -> dict[str, Any]:
-    """Ours for the original's flags. Without relative motion it ignores some that are refused here."""
+    """Ours for the original's flags, some of which it ignores where they are refused here."""
     relative, region = flags["flag_relative_motion"], flags["animation_region"]
     retarget = {"eyes": flags["flag_eye_retargeting"], "lips": flags["flag_lip_retargeting"]}
     return {
         "relative": relative,
         "region": REGIONS.get(region, region),
         "multiplier": flags["driving_multiplier"],
-        "rescale": flags["driving_option"] == "expression-friendly" and relative,
+        "rescale": flags["driving_option"] == "expression-friendly" and relative and not flags["video_source"],
         "stitching": flags["flag_stitching"],
         "retarget": tuple(name for name, on in retarget.items() if on),
         "normalize_lips": flags["flag_normalize_lip"] and relative,

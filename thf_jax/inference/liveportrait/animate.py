@@ -54,14 +54,13 @@ def portrait_pairs(
     """
     view = {name: options.pop(name) for name in free_view.OPTIONS if name in options}
     chosen, edit = PortraitOptions(relative=relative, **options), _editor(animator, view, controls or {})
-    if chosen.uses_landmarks and landmarks is None:
-        raise InputError(
-            "retarget, normalize_lips and hold_eyes look at landmarks: give landmarks=, a function that finds them"
-        )
+    still = np.ndim(source) == 3
+    _refuse(chosen, landmarks, still)
     see = landmarks if chosen.uses_landmarks else None
     correctors = _BoundCorrectors(animator)
-    drivers = _smoothed((_face(animator, frame, see) for frame in frames), smooth)
-    if np.ndim(source) == 3:
+    faces = (_face(animator, frame, see, must_open=bool(chosen.retarget)) for frame in frames)
+    drivers = _smoothed(faces, smooth)
+    if still:
         encoded = animator.encode(source)
         portrait = Portrait(encoded.motion, _openness(source, see), canonical=encoded.canonical)
         if see is not None and portrait.openness is None:
@@ -71,6 +70,17 @@ def portrait_pairs(
     portraits = [_portrait(animator, frame, see) for frame in source]
     positions = drive_clip(portraits, list(drivers), correctors, chosen, initial=initial, edit=edit)
     return zip(map(animator.encode, source), map(Keypoints, positions), strict=False)
+
+
+def _refuse(options: PortraitOptions, landmarks: LandmarkProvider | None, still: bool) -> None:
+    if options.uses_landmarks and landmarks is None:
+        raise InputError(
+            "retarget, normalize_lips and hold_eyes look at landmarks: give landmarks=, a function that finds them"
+        )
+    if options.hold_eyes and still:
+        raise InputError("hold_eyes is for a moving source, [n h w 3]; the eyes of a picture hold still")
+    if options.rescale and not still:
+        raise InputError("rescale is for a picture, [h w 3]; a moving source keeps its own size")
 
 
 def _editor(animator: Animator, view: Mapping[str, Any], controls: Mapping[str, float]) -> Edit | None:
@@ -99,8 +109,8 @@ def _extract(module: Any, variables: Any, images: jax.Array) -> tuple[jax.Array,
     return jax.tree.map(lambda rows: rows[0], found)
 
 
-def _face(animator: Animator, frame: Any, see: LandmarkProvider | None) -> Face:
-    """What drives, of a picture or of a motion."""
+def _face(animator: Animator, frame: Any, see: LandmarkProvider | None, *, must_open: bool) -> Face:
+    """What drives, of a picture or of a motion; `must_open` if its eyes or lips are asked about."""
     if not dataclasses.is_dataclass(frame):
         return Face(animator.motion(frame), _openness(frame, see))
     count = animator.module.extractor.count  # pyright: ignore[reportAttributeAccessIssue]
@@ -109,6 +119,10 @@ def _face(animator: Animator, frame: Any, see: LandmarkProvider | None) -> Face:
         raise InputError(
             f"a frame's motion is {type(frame).__name__} {shown}, but this liveportrait model moves by HeadMotion "
             f"{(count, 3)}; extract the motion with the model that animates"
+        )
+    if must_open and frame.openness is None:
+        raise InputError(
+            "this motion does not tell how far eyes and lips are open: leave retarget out, or drive by pictures"
         )
     known = None if frame.openness is None else np.asarray(frame.openness)
     return Face(jax.tree.map(jnp.asarray, dataclasses.replace(frame, openness=None)), known)

@@ -39,7 +39,7 @@ class PortraitOptions:
     observation_variance: float = 3e-7
     """Of a source video: how noisy its motion is taken to be, see `smoothing.smooth_rows`."""
     neutral: Float[np.ndarray, "21 3"] | None = None
-    """The expression that one driving picture is compared with, see `templates.read_neutral`; None means zeros."""
+    """The expression that one driving picture is compared with, see `liveportrait_templates`; None means zeros."""
 
     def __post_init__(self) -> None:
         """Refuses what means nothing."""
