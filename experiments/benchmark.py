@@ -16,8 +16,9 @@ import numpy as np
 
 from data_pipelines.augment import color_jitter
 from data_pipelines.datasets import open_dataset
-from data_pipelines.errors import InputError as DataError
 from data_pipelines.loader import pair_batches
+from experiments.command import command_parser, run_command
+from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
 
 Batch = Mapping[str, np.ndarray]
@@ -30,11 +31,9 @@ class Speed(NamedTuple):
     cpu_milliseconds: float
 
 
-def options() -> argparse.ArgumentParser:
+def options() -> Parser:
     """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.benchmark", description=(__doc__ or "").splitlines()[0]
-    )
+    parser = command_parser("benchmark", __doc__)
     parser.add_argument("--what", choices=sorted(MEASURE), default="input", help="input: training pairs a second")
     parser.add_argument("--data", required=True, help="a built dataset, its name, or a folder of splits of clips")
     parser.add_argument("--data_dir", help="where built datasets lie, if --data is a name such as voxceleb/256")
@@ -43,7 +42,6 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--batch_size", type=int, default=16, help="pairs in a batch")
     parser.add_argument("--threads", type=int, default=2, help="that read and decode")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each line of the result is measured")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
@@ -92,19 +90,16 @@ def measure(batches: Iterator[Batch], use: Callable[[Batch], Any], *, seconds: f
 MEASURE: dict[str, Callable[[argparse.Namespace], str]] = {"input": measure_input}
 
 
+def run(arguments: argparse.Namespace) -> None:
+    """Measure, and print the result."""
+    if not 0 < arguments.seconds < float("inf"):
+        raise InputError(f"--seconds is more than 0, not {arguments.seconds}")
+    print(MEASURE[arguments.what](arguments))
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """The command's exit status: 0 done, 2 for wrong input."""
-    parsed = options().parse_args(arguments)
-    try:
-        if not 0 < parsed.seconds < float("inf"):
-            raise InputError(f"--seconds is more than 0, not {parsed.seconds}")
-        print(MEASURE[parsed.what](parsed))
-    except (InputError, DataError) as error:
-        if parsed.debug:
-            raise
-        print(f"benchmark: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """The command's exit status: 0 done, 1 the work failed, 2 for wrong input."""
+    return run_command("benchmark", options, run, arguments)
 
 
 if __name__ == "__main__":

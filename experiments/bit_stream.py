@@ -14,8 +14,9 @@ import numpy as np
 from tqdm import tqdm
 
 from data_pipelines.datasets import open_dataset
-from data_pipelines.errors import InputError as DataError
 from data_pipelines.images import resize
+from experiments.command import command_parser, run_command
+from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
 from thf_jax.evaluation.bit_rate import Cost, as_h264, as_motion, bits_at_equal, together
 from thf_jax.inference.bit_stream import Steps
@@ -31,10 +32,10 @@ STEPS = {
 RATE_FACTORS = (18, 24, 30, 36, 42, 48, 51)
 
 
-def options() -> argparse.ArgumentParser:
+def options() -> Parser:
     """The command's options."""
     text = (__doc__ or "").splitlines()[0]
-    parser = argparse.ArgumentParser(prog="python -m experiments.bit_stream", description=text)
+    parser = command_parser("bit_stream", text)
     parser.add_argument("--model", required=True, help="a shipped model, a model directory or a training workdir")
     parser.add_argument("--data", required=True, help="a built dataset, or a folder with a sub-folder of clips a split")
     parser.add_argument("--data_dir", help="where built datasets lie, if --data is a name such as voxceleb/256")
@@ -42,7 +43,6 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--clips", type=int, default=10, help="how many clips (%(default)s)")
     parser.add_argument("--frames", type=int, default=250, help="the most frames of a clip (%(default)s)")
     parser.add_argument("--output", required=True, type=Path, help="a md file")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
@@ -92,16 +92,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command's exit status: 0 done, 2 for wrong input."""
-    parsed = options().parse_args(arguments)
-    try:
-        run(parsed)
-    except (InputError, DataError) as error:
-        if parsed.debug:
-            raise
-        print(f"bit_stream: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """The command's exit status: 0 done, 1 the work failed, 2 for wrong input."""
+    return run_command("bit_stream", options, run, arguments)
 
 
 if __name__ == "__main__":

@@ -1,29 +1,28 @@
-"""What the commands that score models share: how they end, and how they write."""
+"""What the commands here share: their options, how they end, and how they write."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_pipelines.errors import InputError as DataError
-from thf_jax.errors import InputError
+from thf_jax.cli.exit_status import exit_status
+from thf_jax.cli.parser import Parser
 from thf_jax.inference.outputs import appearing
 
 
-def status(name: str, run: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> int:
-    """The exit status of `run(arguments)`: 0 done; 2 for wrong input, after one sentence unless `--debug` is given."""
-    try:
-        run(arguments)
-    except (InputError, DataError) as error:
-        if arguments.debug:
-            raise
-        print(f"{name}: {error}", file=sys.stderr)
-        return 2
-    return 0
+def command_parser(name: str, description: str | None) -> Parser:
+    """A parser for `python -m experiments.NAME`; of the description the first line is shown."""
+    return Parser(prog=f"python -m experiments.{name}", description=(description or "").partition("\n")[0])
+
+
+def run_command(
+    name: str, options: Callable[[], Parser], run: Callable[[argparse.Namespace], None], arguments: Sequence[str] | None
+) -> int:
+    """The exit status of a command of these options, see `exit_status`."""
+    return exit_status(name, lambda words: run(options().parse_args(words)), arguments)
 
 
 def write_section(page: Path, name: str, text: str) -> None:

@@ -15,7 +15,8 @@ import numpy as np
 from tqdm import tqdm
 
 from data_pipelines.datasets import open_dataset
-from experiments.command import status, write_json, write_section
+from experiments.command import command_parser, run_command, write_json, write_section
+from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
 from thf_jax.evaluation.protocol import evaluate, summary
 from thf_jax.inference.load import load
@@ -28,9 +29,9 @@ POINTS = 12
 """Of each learning curve."""
 
 
-def options() -> argparse.ArgumentParser:
+def options() -> Parser:
     """The command's options."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.compare", description=(__doc__ or "").splitlines()[0])
+    parser = command_parser("compare", __doc__)
     parser.add_argument(
         "--model",
         required=True,
@@ -44,7 +45,6 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--every", type=int, default=1, help="score every so many frames only")
     parser.add_argument("--output", required=True, type=Path, help="a Markdown page, whose section of this is replaced")
     parser.add_argument("--json", type=Path, help="a json file for the scores of every clip")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
@@ -151,8 +151,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command's exit status: 0 done, 2 for wrong input."""
-    return status("compare", run, options().parse_args(arguments))
+    """The command's exit status: 0 done, 1 the work failed, 2 for wrong input."""
+    return run_command("compare", options, run, arguments)
 
 
 if __name__ == "__main__":

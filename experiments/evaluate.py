@@ -13,23 +13,23 @@ from pathlib import Path
 from tqdm import tqdm
 
 from data_pipelines.datasets import open_dataset
-from experiments.command import status, write_json
+from experiments.command import command_parser, run_command, write_json
+from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
 from thf_jax.evaluation.protocol import ClipScore, evaluate, summary
 from thf_jax.inference.load import load
 from thf_jax.inference.outputs import check_output
 
 
-def options() -> argparse.ArgumentParser:
+def options() -> Parser:
     """The command's options."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.evaluate", description=(__doc__ or "").splitlines()[0])
+    parser = command_parser("evaluate", __doc__)
     parser.add_argument("--model", required=True, help="a shipped model, a model directory or a training workdir")
     parser.add_argument("--data", required=True, help="a built dataset, or a folder with a sub-folder of clips a split")
     parser.add_argument("--data_dir", help="where built datasets lie, if --data is a name such as voxceleb/256")
     parser.add_argument("--split", default="eval")
     parser.add_argument("--every", type=int, default=1, help="score every so many frames only")
     parser.add_argument("--output", required=True, type=Path, help="a json file")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
@@ -78,8 +78,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command's exit status: 0 done, 2 for wrong input."""
-    return status("evaluate", run, options().parse_args(arguments))
+    """The command's exit status: 0 done, 1 the work failed, 2 for wrong input."""
+    return run_command("evaluate", options, run, arguments)
 
 
 if __name__ == "__main__":

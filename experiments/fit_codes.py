@@ -18,8 +18,9 @@ from tqdm import tqdm
 
 from data_pipelines.clips import list_clips, open_clip
 from data_pipelines.datasets import open_dataset
-from data_pipelines.errors import InputError as DataError
 from data_pipelines.pose_labels import clip_pose
+from experiments.command import command_parser, run_command
+from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
 from thf_jax.inference.audio_features import NAME, SAMPLING, audio_features
 from thf_jax.inference.code_fitting import explained, fit_audio_codes, fit_pose_codes
@@ -37,11 +38,9 @@ CHUNK = 32
 """Frames that are read by the model at once."""
 
 
-def options() -> argparse.ArgumentParser:
+def options() -> Parser:
     """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.fit_codes", description=(__doc__ or "").splitlines()[0]
-    )
+    parser = command_parser("fit_codes", __doc__)
     parser.add_argument("--what", required=True, choices=["pose", "audio"])
     parser.add_argument("--model", help="an X2Face model directory or training workdir")
     parser.add_argument("--data", help="pose: moving_heads or a dataset with poses; audio: a folder of clips a split")
@@ -52,7 +51,6 @@ def options() -> argparse.ArgumentParser:
     )
     parser.add_argument("--published", nargs="+", metavar="FILE", help="the authors' files, in place of model and data")
     parser.add_argument("--output", required=True, type=Path, help="an npz file, for `thf animate --codes`")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
@@ -134,16 +132,8 @@ def _codes(animator: Animator, frames: Iterable[Any]) -> np.ndarray:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command's exit status: 0 done, 2 for wrong input."""
-    parsed = options().parse_args(arguments)
-    try:
-        run(parsed)
-    except (InputError, DataError) as error:
-        if parsed.debug:
-            raise
-        print(f"fit_codes: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """The command's exit status: 0 done, 1 the work failed, 2 for wrong input."""
+    return run_command("fit_codes", options, run, arguments)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
-from data_pipelines.errors import InputError as DataError
-from thf_jax.errors import InputError
+from experiments.command import command_parser, run_command
+from thf_jax.cli.parser import Parser
 from thf_jax.inference.crop import look
 from thf_jax.inference.driving import read_source
 from thf_jax.inference.free_view import viewer
@@ -28,17 +28,16 @@ MARGIN = 14
 """Pixels above and left of the grid, for the angles."""
 
 
-def options() -> argparse.ArgumentParser:
+def options() -> Parser:
     """The command's options."""
     text = (__doc__ or "").splitlines()[0]
-    parser = argparse.ArgumentParser(prog="python -m experiments.free_view", description=text)
+    parser = command_parser("free_view", text)
     parser.add_argument("--model", required=True, help="a model directory or a training workdir of face_vid2vid")
     parser.add_argument("--source", required=True, help="png, jpg or webp; of a video the first frame is taken")
     parser.add_argument("--output", required=True, type=Path, help="a png file")
     parser.add_argument("--yaw", type=float, nargs="+", default=[-30, -15, 0, 15, 30], metavar="DEG")
     parser.add_argument("--pitch", type=float, nargs="+", default=[-20, 0, 20], metavar="DEG")
     parser.add_argument("--roll", type=float, metavar="DEG", help="by default the portrait's own")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
@@ -83,16 +82,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command's exit status: 0 done, 2 for wrong input."""
-    parsed = options().parse_args(arguments)
-    try:
-        run(parsed)
-    except (InputError, DataError) as error:
-        if parsed.debug:
-            raise
-        print(f"free_view: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """The command's exit status: 0 done, 1 the work failed, 2 for wrong input."""
+    return run_command("free_view", options, run, arguments)
 
 
 if __name__ == "__main__":

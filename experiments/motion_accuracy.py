@@ -14,18 +14,17 @@ from typing import Any
 from tqdm import tqdm
 
 from data_pipelines.moving_heads import on_the_fly
-from experiments.command import status, write_json
+from experiments.command import command_parser, run_command, write_json
+from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
 from thf_jax.evaluation.motion_accuracy import evaluate_motion, summary
 from thf_jax.inference.load import load
 from thf_jax.inference.outputs import check_output
 
 
-def options() -> argparse.ArgumentParser:
+def options() -> Parser:
     """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.motion_accuracy", description=(__doc__ or "").splitlines()[0]
-    )
+    parser = command_parser("motion_accuracy", __doc__)
     parser.add_argument(
         "--model", required=True, action="append", help="a shipped model, a model directory or a workdir; repeatable"
     )
@@ -36,7 +35,6 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--occluded", type=int, default=25, metavar="PERCENT", help="of clips with an occluder")
     parser.add_argument("--seed", type=int, default=0, help="of the drawn heads")
     parser.add_argument("--output", type=Path, help="a json file for the scores of every clip")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
@@ -96,8 +94,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command's exit status: 0 done, 2 for wrong input."""
-    return status("motion_accuracy", run, options().parse_args(arguments))
+    """The command's exit status: 0 done, 1 the work failed, 2 for wrong input."""
+    return run_command("motion_accuracy", options, run, arguments)
 
 
 if __name__ == "__main__":
