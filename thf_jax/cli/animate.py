@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thf_jax.cli import moving_source
 from thf_jax.cli.free_view import add_view_options, view_options
 from thf_jax.cli.portrait import add_portrait_options, portrait_options
 from thf_jax.errors import InputError
@@ -88,6 +89,9 @@ def run(options: argparse.Namespace) -> None:
     from thf_jax.inference.warp_affine import crop_face, halved
 
     _refuse_contradictions(options)
+    special = view_options(options) | portrait_options(options)
+    if options.moving_source:
+        return moving_source.run(options, special)
     source = read_source(options.source)
     driving = open_driving(options.driving)
     target = check_video_output(options.output, driving.rate)
@@ -98,7 +102,6 @@ def run(options: argparse.Namespace) -> None:
     if driving.motion is not None:
         _check_fit(driving.motion, model, animator.system)
 
-    special = view_options(options) | portrait_options(options)
     square, driving_square = _faces(options, special.get("landmarks"), source, driving)
     driven_by: dict[str, Any] = {"crop": options.crop, "square": driving_square}
     face = look(source, animator.size, crop=options.crop) if square is None else halved(crop_face(source, square))
