@@ -88,10 +88,9 @@ def run(options: argparse.Namespace) -> None:
     from thf_jax.inference.video import check_video_output, open_video
     from thf_jax.inference.warp_affine import crop_face, halved
 
-    _refuse_contradictions(options)
-    special = view_options(options) | portrait_options(options)
     if options.moving_source:
-        return moving_source.run(options, special)
+        return moving_source.run(options, view_options(options) | portrait_options(options))
+    _refuse_contradictions(options)
     source = read_source(options.source)
     driving = open_driving(options.driving)
     target = check_video_output(options.output, driving.rate)
@@ -102,6 +101,7 @@ def run(options: argparse.Namespace) -> None:
     if driving.motion is not None:
         _check_fit(driving.motion, model, animator.system)
 
+    special = view_options(options) | portrait_options(options)
     square, driving_square = _faces(options, special.get("landmarks"), source, driving)
     driven_by: dict[str, Any] = {"crop": options.crop, "square": driving_square}
     face = look(source, animator.size, crop=options.crop) if square is None else halved(crop_face(source, square))

@@ -35,9 +35,7 @@ def run(options: argparse.Namespace, special: dict[str, Any]) -> None:
     from thf_jax.inference.video import check_video_output, open_video, to_uint8
     from thf_jax.inference.warp_affine import paste_face
 
-    for name in _STILL:
-        if getattr(options, name):
-            raise InputError(f"--{name.replace('_', '-')} is for portraits that stand still: leave --moving-source out")
+    _refuse(options, special)
     source, driving = open_driving(options.source), open_driving(options.driving)
     if source.motion is not None:
         raise InputError(f"{source.path} holds motion and no pictures: a source is a clip")
@@ -46,8 +44,6 @@ def run(options: argparse.Namespace, special: dict[str, Any]) -> None:
     animator = load(options.model or default_model())
     if animator.system != "liveportrait":
         raise InputError(f"--moving-source is for models of liveportrait, and this one is of {animator.system}")
-    if options.paste_back and "landmarks" not in special:
-        raise InputError("--paste-back into a moving source needs to know where the face is: say with --landmarks how")
     shown = Progress(source.frames(), label="looking at the source", total=source.length)
     squares, faces = zip(*_faces(shown, animator.size, special.get("landmarks"), options.crop), strict=True)
     cropped = options.crop_driving and driving.motion is None
@@ -60,6 +56,14 @@ def run(options: argparse.Namespace, special: dict[str, Any]) -> None:
             result = to_uint8(np.asarray(rendering.image))
             write(paste_face(picture, result, square) if options.paste_back and square is not None else result)
     print(f"wrote {target}: {progress.summary()}")
+
+
+def _refuse(options: argparse.Namespace, special: dict[str, Any]) -> None:
+    for name in _STILL:
+        if getattr(options, name):
+            raise InputError(f"--{name.replace('_', '-')} is for portraits that stand still: leave --moving-source out")
+    if options.paste_back and "landmarks" not in special:
+        raise InputError("--paste-back into a moving source needs to know where the face is: say with --landmarks how")
 
 
 def _faces(
