@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import struct
-import tempfile
+import uuid
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -62,10 +62,9 @@ def perform(job: tuple[Task, str]) -> None:
         RuntimeError: something else went wrong than that the clip cannot be used; it names the clip.
     """
     task, target = job
-    folder = os.path.dirname(target)
-    handle, part = tempfile.mkstemp(dir=folder, suffix=UNFINISHED)
+    part = f"{target}.{uuid.uuid4().hex}{UNFINISHED}"  # An attempt that was given up may still be writing its own.
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(part, "xb") as file:
             try:
                 rate, frames = _open(task)
                 file.write(json.dumps({"rate": None if rate is None else str(rate)}).encode() + b"\n")

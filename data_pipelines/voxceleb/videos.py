@@ -9,13 +9,11 @@ missing.
 
 import argparse
 import csv
-import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data_pipelines.command import DONE, Parser, run
@@ -118,15 +116,10 @@ def _download_all(missing: Sequence[str], folder: Path, report: Path, words: Seq
 
 def _write(report: Path, failures: Iterable[tuple[str, str]]) -> None:
     """Writes the report whole or not at all."""
-    handle, part = tempfile.mkstemp(dir=report.parent, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(_lines(failures))
-    os.replace(part, report)
-
-
-def _lines(failures: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    yield "video_id", "reason"
-    yield from failures
+    part = report.with_name(f"{report.name}.part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("video_id", "reason"), *failures])
+    part.replace(report)
 
 
 def _parser() -> Parser:

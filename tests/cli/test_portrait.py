@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.inference.liveportrait.samples import SIZE, landmarks, tiny_portrait
-from tests.inference.samples import read_pictures
+from tests.inference.samples import read_pictures, video_properties
 from thf_jax.inference.animate import animate
 from thf_jax.inference.crop import look
 from thf_jax.inference.driving import open_driving, read_source
@@ -105,6 +105,43 @@ def test_a_driving_clip_is_cropped_by_one_square(thf, portrait, provider, photo,
     cropped = [halved(crop_face(frame, square)) for frame in frames]
     expected = [to_uint8(np.asarray(x.image)) for x in animate(load_model(portrait), face, cropped)]
     np.testing.assert_array_equal(read_pictures(tmp_path / "out"), expected)
+
+
+def test_a_moving_source_keeps_its_rate_and_its_surroundings(thf, portrait, provider, clip, short, tmp_path):
+    """As many frames as the shorter clip has, each with a square of its own."""
+    words = ["--moving-source", "--landmarks", provider, "--paste-back", "--region", "eyes"]
+    assert thf("animate", clip, short, "-o", tmp_path / "out", "--model", portrait, *words).status == 0
+    frames = list(open_driving(clip).frames())
+    squares = [find_square(landmarks, frame) for frame in frames]
+    faces = np.stack([halved(crop_face(*both)) for both in zip(frames, squares, strict=True)])
+    results = rendered(portrait, faces, short, landmarks=landmarks, region=["eyes"])
+    expected = [paste_face(*three) for three in zip(frames[:2], results, squares[:2], strict=True)]
+    np.testing.assert_array_equal(read_pictures(tmp_path / "out"), expected)
+    words = ["--moving-source", "--absolute", "--no-stitching"]
+    assert thf("animate", clip, short, "-o", tmp_path / "out.mp4", "--model", portrait, *words).status == 0
+    assert video_properties(tmp_path / "out.mp4") == (open_driving(clip).rate, 2, (64, 64))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--compare"], "--compare is for portraits that stand still"),
+        (["--best-frame"], "--best-frame is for portraits that stand still"),
+        (["--paste-back"], "say with --landmarks how"),
+        (["--region", "nose"], "no region of a face named 'nose'"),
+        (["--rescale"], "keeps its own size"),
+    ],
+)
+def test_what_a_moving_source_cannot_do(thf, portrait, clip, short, tmp_path, words, sentence):
+    words = ["-o", tmp_path / "out.mp4", "--model", portrait, "--moving-source", *words]
+    outcome = thf("animate", clip, short, *words)
+    assert outcome.status == 2 and sentence in outcome.err and not (tmp_path / "out.mp4").exists()
+
+
+def test_motion_is_no_source_and_other_systems_have_none_that_move(thf, portrait, model, clip, short, tmp_path):
+    out = ["-o", tmp_path / "out.mp4", "--moving-source"]
+    assert "holds motion and no pictures" in thf("animate", short, clip, *out, "--model", portrait).err
+    assert "this one is of fomm" in thf("animate", clip, clip, *out, "--model", model).err
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thf_jax.cli import moving_source
 from thf_jax.cli.free_view import add_view_options, view_options
 from thf_jax.cli.portrait import add_portrait_options, portrait_options
 from thf_jax.errors import InputError
@@ -133,6 +134,8 @@ def run(options: argparse.Namespace) -> None:
     from thf_jax.inference.video import check_video_output, open_video
     from thf_jax.inference.warp_affine import crop_face, halved
 
+    if options.moving_source:
+        return moving_source.run(options, view_options(options) | portrait_options(options))
     _refuse_contradictions(options)
     source, *more = map(read_source, [options.source, *options.source_also])
     driver = open_driver(options.driving, options.codes, options.rate)

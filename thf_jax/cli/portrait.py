@@ -45,6 +45,9 @@ def add_portrait_options(parser: argparse.ArgumentParser) -> None:
         "--crop-driving", action="store_true", help="crop the driving clip to its face, by one square for all frames"
     )
     group.add_argument(
+        "--moving-source", action="store_true", help="animate all frames of SOURCE, a clip, each in its own pose"
+    )
+    group.add_argument(
         "--retarget", nargs="+", choices=("eyes", "lips"), help="open eyes or lips as far as the driver's are, alone"
     )
     group.add_argument("--keep-motion", action="store_const", const=True, help="and keep all other motion")
