@@ -138,6 +138,12 @@ def test_what_a_moving_source_cannot_do(thf, portrait, clip, short, tmp_path, wo
     assert outcome.status == 2 and sentence in outcome.err and not (tmp_path / "out.mp4").exists()
 
 
+def test_a_moving_source_is_not_overwritten(thf, portrait, clip, short):
+    before = clip.read_bytes()
+    outcome = thf("animate", clip, short, "-o", clip, "--model", portrait, "--moving-source")
+    assert outcome.status == 2 and "would take the place" in outcome.err and clip.read_bytes() == before
+
+
 def test_motion_is_no_source_and_other_systems_have_none_that_move(thf, portrait, model, clip, short, tmp_path):
     out = ["-o", tmp_path / "out.mp4", "--moving-source"]
     assert "holds motion and no pictures" in thf("animate", short, clip, *out, "--model", portrait).err

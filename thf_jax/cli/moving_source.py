@@ -40,6 +40,8 @@ def run(options: argparse.Namespace, special: dict[str, Any]) -> None:
     if source.motion is not None:
         raise InputError(f"{source.path} holds motion and no pictures: a source is a clip")
     target = check_video_output(options.output, source.rate)
+    if target.resolve() in (source.path.resolve(), driving.path.resolve()):
+        raise InputError(f"{target} would take the place of what it is made from; choose another --output")
     keep_compiled_programs()
     animator = load(options.model or default_model())
     if animator.system != "liveportrait":

@@ -11,7 +11,7 @@ LICENCES = {
     "(snap-research/articulated-animation) states it",
     "fomm": "MIT, as the LICENSE file of the authors' repository (AliaksandrSiarohin/first-order-model) states it",
     "liveportrait": "MIT, as the LICENSE file of the authors' repository (KwaiVGI/LivePortrait) states it; "
-    "an author there says that it holds for the weights as well (issue 193)",
+    "an author there says that it holds for the weights as well",
     "face_vid2vid": "CC BY-NC 4.0, as the authors' repository "
     "(zhanglonghao1992/One-Shot_Free-View_Neural_Talking-Head_Synthesis) states it",
     "x2face": "MIT, as the LICENSE file of the authors' repository (oawiles/X2Face) states it",
