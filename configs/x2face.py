@@ -25,7 +25,7 @@ def get_config(variant: str = "") -> Config:
     config = base("x2face", reconstruction=1.0)
     config.data.sources = 3
     config.data.repeats = 1
-    config.data.time_flip = 0.0
+    config.data.time_flip = 0.75  # each of the four frames is the driving one equally often
     config.data.mirror = 0.0
     config.data.jitter = ConfigDict({"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0})
     config.optimizer.kind = "sgd"
@@ -52,7 +52,7 @@ def ablations() -> dict[str, dict[str, Any]]:
     return {
         # The driving network alone: it samples the source itself, however that is posed.
         "no_embedding": {"model.embedding": None},
-        "one_source": {"data.sources": 1},
+        "one_source": {"data.sources": 1, "data.time_flip": 0.5},
         "code_16": {"model.driving.code": 16},
     }
 
