@@ -84,6 +84,7 @@ def base(system: str, **losses: float) -> Config:
     config.optimizer.learning_rate = 2e-4
     config.optimizer.beta1 = 0.5
     config.optimizer.beta2 = 0.999
+    config.optimizer.epsilon = 1e-8
     config.optimizer.momentum = 0.9  # of `sgd`
     config.optimizer.schedule = "step"
     config.optimizer.decay_at = (0.6, 0.9)  # fractions of the run

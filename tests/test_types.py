@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from thf_jax.ops.rotation import rotation_matrix
 from thf_jax.types import DrivingCode, EmbeddedFace, EncodedImage, EncodedVolume, HeadMotion, Keypoints, Rendering, Warp
 
-positions = arrays.arrays(np.float32, (4, 2), elements=st.floats(-1, 1, width=32))
+# Arithmetic may take subnormal numbers for 0.
+positions = arrays.arrays(np.float32, (4, 2), elements=st.floats(-1, 1, width=32, allow_subnormal=False))
 # Away from singular: no entry of the noise can undo the identity.
 noise = arrays.arrays(np.float32, (4, 2, 2), elements=st.floats(-0.375, 0.375, width=32))
 keypoints = st.builds(lambda p, n: Keypoints(jnp.asarray(p), jnp.asarray(n) + jnp.eye(2)), positions, noise)

@@ -31,6 +31,12 @@ def models_are_loaded_once(load_once, monkeypatch):
     monkeypatch.setattr("thf_jax.inference.load.load_model", load_once)
 
 
+@pytest.fixture(autouse=True)
+def fast_enough(monkeypatch):
+    """Lines about progress come after seconds, which on a busy machine even these short clips may take."""
+    monkeypatch.setattr("thf_jax.cli.progress.INTERVAL", 3600.0)
+
+
 @pytest.fixture(scope="session")
 def photo(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("photo") / "photo.jpg"

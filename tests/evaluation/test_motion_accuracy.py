@@ -1,7 +1,7 @@
 """The AUC against a loop, and the benchmark on animators whose flow is known."""
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -45,6 +45,12 @@ class Number:
     value: Any
 
 
+class Source(NamedTuple):
+    """An encoded source: which frame it is."""
+
+    motion: Number
+
+
 @dataclasses.dataclass(frozen=True)
 class Oracle(Animator):
     """Answers with a flow and a visibility made of the true ones."""
@@ -52,13 +58,13 @@ class Oracle(Animator):
     change: Any = None
 
     def encode(self, source):
-        return self.motion(source)
+        return Source(self.motion(source))
 
     def motion(self, frame):
         return Number(jnp.asarray(next(n for n in range(50) if (HEADS.frame(n) == frame).all())))
 
     def render(self, encoded, motion):
-        grid, visibility = self.change(HEADS.true_flow(int(encoded.value), int(motion.value)))
+        grid, visibility = self.change(HEADS.true_flow(int(encoded.motion.value), int(motion.value)))
         visibility = None if visibility is None else jnp.asarray(visibility[..., None], jnp.float32)
         warp = Warp(jnp.asarray(grid, jnp.float32), visibility, masks=None, candidates=None, deformed=None)
         return Rendering(image=None, warp=warp)

@@ -119,7 +119,7 @@ def test_no_frames_give_no_renderings(animator):
         ({"yaw": 20}, "yaw= is an option of the system face_vid2vid, liveportrait; this model's system is fomm"),
         ({"mode": "avd"}, "mode= is an option of the system mraa"),
         ({"adapt_variance": True}, "adapt_variance= is an option of the system monkey_net"),
-        ({"relative": False, "adapt_scale": True}, "adapt_scale and initial shape relative motion"),
+        ({"relative": False, "adapt_scale": True}, "adapt_scale, adapt_variance and initial shape relative motion"),
         ({"batch_size": 0}, "batch_size is 1 or more"),
         ({"smooth": -1.0}, "0 or more, not -1.0"),
         ({"smooth": float("nan")}, "0 or more, not nan"),

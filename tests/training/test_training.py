@@ -30,14 +30,14 @@ def learnt(state):
         ("fomm", "debug", ADVERSARIAL),
         ("monkey_net", "debug", {}),
         ("mraa", "debug", {}),
-        # Adam's first steps are as large for a gradient of 1e-7 as for one of 1, and AVD's batch norms see regions that
-        # hardly differ yet: the gradients agree to 1e-6, and what is learnt from them does by a step in proportion.
-        ("mraa", "debug+avd", {"optimizer.kind": "sgd"}),
+        ("mraa", "debug+avd", {}),
     ],
     ids=["fomm", "fomm adversarial", "monkey_net", "mraa", "mraa avd"],
 )
 def test_eight_devices_equal_one(system, variant, changes):
-    config = tiny(system, variant, **changes)
+    # With the published epsilon Adam's first steps are as large for a gradient of 1e-7 as for one of 1: what rounding
+    # leaves of a gradient that should be 0 would become a step of its own.
+    config = tiny(system, variant, **{"optimizer.epsilon": 1e-3, **changes})
     one, one_history = run_steps(config, 3, jax.devices()[:1])
     eight, eight_history = run_steps(config, 3, jax.devices()[:8])
     assert len(jax.devices()) == 8

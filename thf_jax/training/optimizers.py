@@ -45,14 +45,14 @@ def optimizer(
     """Adam, or stochastic gradient descent with momentum (X2Face), with this schedule.
 
     Args:
-        config: `kind`, `adam` with `beta1` and `beta2` or `sgd` with `momentum`; and see `learning_rate`.
+        config: `kind`, `adam` with `beta1`, `beta2` and `epsilon`, or `sgd` with `momentum`; and see `learning_rate`.
         multipliers: of the learning rate, by the name of a part (`{"detector": 0.0}` leaves the detector as it is).
 
     Raises:
         InputError: an unknown kind or schedule.
     """
     if config.kind == "adam":
-        chain = [optax.scale_by_adam(config.beta1, config.beta2, eps=1e-8)]
+        chain = [optax.scale_by_adam(config.beta1, config.beta2, eps=config.epsilon)]
     elif config.kind == "sgd":
         chain = [optax.trace(config.momentum)]
     else:
