@@ -94,7 +94,7 @@ def read_clip(task: Task, file: Path) -> Iterator[ClipFrames]:
         header: dict[str, Any] = json.loads(stream.readline())
         rate = None if header["rate"] is None else Fraction(header["rate"])
         lengths = iter(lambda: stream.read(_LENGTH.size), b"")
-        frames = (stream.read(_LENGTH.unpack(length)[0]) for length in lengths)
+        frames = ({"image": stream.read(_LENGTH.unpack(length)[0])} for length in lengths)
         yield ClipFrames(task.name, task.identity, rate, frames)
 
 
