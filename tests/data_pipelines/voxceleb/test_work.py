@@ -39,6 +39,7 @@ def test_what_changes_the_work_changes_its_name(task):
     key = task.key()
     assert key == dataclasses.replace(task).key()
     assert key != dataclasses.replace(task, size=32).key()
+    assert key != dataclasses.replace(task, labels=True).key()
     os.utime(task.path, (1, 1))
     assert key != task.key()
     key = task.key()
