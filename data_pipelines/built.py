@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,20 @@ import tensorflow_datasets as tfds
 from jaxtyping import UInt8
 
 from data_pipelines.errors import InputError
-from data_pipelines.records import ClipEntry, decode_frame, read_index
+from data_pipelines.records import ClipEntry, decode_frame, metadata_of, read_index
 
 
 @dataclasses.dataclass(frozen=True)
 class RecordDataset:
-    """A split of a built dataset: random access is cheap, and many threads may read at once."""
+    """A split of a built dataset: random access is cheap, and many threads may read at once.
+
+    `columns` names what the columns of its records' labels are, such as yaw, pitch and roll in `pose`.
+    """
 
     clips: tuple[ClipEntry, ...]
     size: int
     records: Sequence[Any]
+    columns: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
 
     def frame(self, number: int) -> UInt8[np.ndarray, "size size 3"]:
         """Frame `number` of the split.
@@ -55,7 +59,7 @@ def open_built(builder: tfds.core.DatasetBuilder, split: str, *, size: int | Non
         raise InputError(
             f"the dataset {builder.data_dir} has frames of {height} x {width}, not {size}: build it at {size}"
         )
-    return RecordDataset(clips=clips, size=height, records=records)
+    return RecordDataset(clips=clips, size=height, records=records, columns=metadata_of(builder).get("columns", {}))
 
 
 def open_builder(folder: Path) -> tfds.core.DatasetBuilder:

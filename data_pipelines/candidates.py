@@ -38,11 +38,21 @@ class Candidate:
 
 
 def find_candidates(
-    location: str | Path, *, data_dir: str | Path | None = None, splits: Sequence[str] | None = None
+    location: str | Path,
+    *,
+    data_dir: str | Path | None = None,
+    splits: Sequence[str] | None = None,
+    beside: str | None = None,
 ) -> dict[str, list[Candidate]]:
     """The clips of every split, or of the splits that are named, at a location that `open_dataset` could open.
 
     A split may be empty: any folder in a folder of clips is one.
+
+    Args:
+        location, data_dir: as in `open_dataset`.
+        splits: those that are wanted; all by default.
+        beside: a split that `open_dataset` opens here. It tells, as it does there, what is meant where a folder has
+            both folders of clips and a built dataset.
 
     Raises:
         InputError: there is no dataset and no folder with clips, more than one dataset, or no such split.
@@ -51,7 +61,7 @@ def find_candidates(
         found = {split: _drawn(split) for split in FIRST_CLIP}
     else:
         folder = locate(location, data_dir)
-        built = built_dataset(folder)
+        built = None if beside and (folder / beside).is_dir() else built_dataset(folder)
         found = _recorded(open_builder(built)) if built else _on_disk(folder)
     for split in splits or ():
         check_split(split, found, Path(location))

@@ -4,14 +4,10 @@ What evaluation measures by (keypoint and identity distances) and face vid2vid's
 frame, when a dataset is built. Needs the extra `faces`: dlib, and the models of `face_recognition_models`.
 """
 
-import collections
-import concurrent.futures
 import functools
 import importlib
 import importlib.util
-import multiprocessing
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +17,7 @@ from jaxtyping import Float, Float32, UInt8
 from data_pipelines.errors import InputError
 from data_pipelines.head_pose import head_pose
 from data_pipelines.images import resize
-from data_pipelines.records import Example, Shard, decode_frame
+from data_pipelines.records import decode_frame
 
 COLUMNS = {"pose": ("yaw", "pitch", "roll")}
 SMALLEST = 256  # the side to which smaller frames are enlarged: the detector wants faces of 80 px or more
@@ -43,6 +39,8 @@ class Face(NamedTuple):
 
 
 SHAPES = {"landmarks": (68, 2), "embedding": (128,), "pose": (3,)}
+PACKED = np.dtype([(name, "<f4", shape) for name, shape in SHAPES.items()])
+"""The labels of a frame as bytes."""
 
 
 def check_installed() -> None:
@@ -86,7 +84,7 @@ def _models() -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any
 
 
 def features() -> dict[str, tfds.features.Tensor]:
-    """The columns that `with_labels` adds to a record, for a builder's FeaturesDict."""
+    """The columns that labels add to a record, for a builder's FeaturesDict; `COLUMNS` is for its metadata."""
     return {name: tfds.features.Tensor(shape=shape, dtype=np.float32) for name, shape in SHAPES.items()}
 
 
@@ -98,27 +96,12 @@ def labels_of(jpeg: bytes) -> dict[str, Float[np.ndarray, "..."]]:
     return face._asdict()
 
 
-def with_labels(shard: Shard, *, workers: int | None = None) -> Iterator[Example]:
-    """The records of a shard, each with the labels of its frame, in their order.
-
-    Args:
-        shard: as `records.shards` gives it.
-        workers: processes that look for faces, by default as many as there are processors; their number changes nothing
-            in the records.
-    """
-    workers = workers or os.cpu_count() or 1
-    context = multiprocessing.get_context("forkserver")
-    pending: collections.deque[tuple[int, dict[str, Any], concurrent.futures.Future]] = collections.deque()
-    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
-        for number, record in shard():
-            pending.append((number, dict(record), pool.submit(labels_of, record["image"])))
-            if len(pending) > 4 * workers:
-                yield from _finished(*pending.popleft())
-        while pending:
-            yield from _finished(*pending.popleft())
+def pack(labels: Mapping[str, Float[np.ndarray, "..."]]) -> bytes:
+    """The labels of a frame as `PACKED.itemsize` bytes."""
+    return np.array(tuple(labels[name] for name in SHAPES), PACKED).tobytes()
 
 
-def _finished(number: int, record: dict[str, Any], labels: concurrent.futures.Future) -> Iterator[Example]:
-    record.update(labels.result())
-    yield number, record
-    record.clear()  # As in `records`: what has been written must leave the memory.
+def unpack(packed: bytes) -> dict[str, Float[np.ndarray, "..."]]:
+    """The labels that `pack` was given."""
+    row = np.frombuffer(packed, PACKED)[0]
+    return {name: row[name] for name in SHAPES}

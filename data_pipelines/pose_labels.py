@@ -11,11 +11,13 @@ from data_pipelines.moving_heads.on_the_fly import OnTheFly
 from data_pipelines.records import ClipEntry
 
 COLUMNS = ("yaw", "pitch", "roll")
-"""The first columns of a `pose`, in degrees."""
+"""The columns of a `pose` that turn the head, in degrees."""
 
 
 def clip_pose(dataset: Dataset, clip: ClipEntry) -> Float[np.ndarray, "t 3"]:
-    """Yaw, pitch and roll of the head in each frame of a clip, in degrees: the first columns of the field `pose`.
+    """Yaw, pitch and roll of the head in each frame of a clip, in degrees; NaN where the frame shows no face.
+
+    A built dataset has them in the columns of those names of its field `pose`.
 
     Raises:
         InputError: the dataset has no such labels.
@@ -23,9 +25,11 @@ def clip_pose(dataset: Dataset, clip: ClipEntry) -> Float[np.ndarray, "t 3"]:
     if isinstance(dataset, OnTheFly):
         # Drawn clips are of the default collection, and their names end with their numbers.
         return clip_labels(0, int(clip.name.rsplit("_", 1)[1]), length=clip.length).pose[:, :3]
-    if not isinstance(dataset, RecordDataset) or "pose" not in dataset.records[clip.start]:
+    names = list(dataset.columns.get("pose", ())) if isinstance(dataset, RecordDataset) else []
+    if not isinstance(dataset, RecordDataset) or not set(COLUMNS) <= set(names):
         raise InputError(
-            f"the clip {clip.name} has no head pose: give moving_heads, or a built dataset whose records have a pose"
+            f"the clip {clip.name} has no head pose: give moving_heads, or a dataset that was built with --labels"
         )
+    places = [names.index(name) for name in COLUMNS]
     records = (dataset.records[number] for number in range(clip.start, clip.start + clip.length))
-    return np.stack([np.asarray(record["pose"])[:3] for record in records])
+    return np.stack([np.asarray(record["pose"])[places] for record in records])

@@ -1,8 +1,10 @@
 """How every dataset of this package is stored: one JPEG frame a record, and an index of the clips beside the records.
 
-A record is `{'image': JPEG bytes, 'clip': number of its clip, 'frame': number of the frame in the clip}`. Records stand
-in clip order, so that the clip of index entry `c` owns records `c.start` to `c.start + c.length - 1` of its split. The
-index lives in the dataset's own metadata (`metadata.json`), which `tfds.builder_from_directory` restores.
+A record is `{'image': JPEG bytes, 'clip': number of its clip, 'frame': number of the frame in the clip}`, and beside
+these the labels of the frame, in datasets that have some: `columns` in the metadata says what their columns are.
+Records stand in clip order, so that the clip of index entry `c` owns records `c.start` to `c.start + c.length - 1` of
+its split. The index lives in the dataset's own metadata (`metadata.json`), which `tfds.builder_from_directory`
+restores.
 """
 
 import dataclasses
@@ -50,12 +52,16 @@ class ClipEntry:
 
 @dataclasses.dataclass(frozen=True)
 class ClipFrames:
-    """A clip on its way into a dataset: `frames` are JPEG bytes (`encode_frame`), read once and in order."""
+    """A clip on its way into a dataset.
+
+    `frames` are the columns of each frame, read once and in order: 'image', its JPEG bytes (`encode_frame`), and
+    whatever labels the dataset has.
+    """
 
     name: str
     identity: str
     rate: Fraction | None
-    frames: Iterable[bytes]
+    frames: Iterable[Mapping[str, Any]]
 
 
 def features() -> tfds.features.FeaturesDict:
@@ -102,8 +108,8 @@ def _shard(stream: Iterator[ClipFrames], limit: int | None, entries: list[dict[s
     start = entries[-1]["start"] + entries[-1]["length"] if entries else 0
     for clip in itertools.islice(stream, limit):
         length = 0
-        for jpeg in clip.frames:
-            record = {"image": jpeg, "clip": len(entries), "frame": length}
+        for columns in clip.frames:
+            record = {**columns, "clip": len(entries), "frame": length}
             yield start + length, record
             # TFDS holds on to all records of a shard in order to count them: what it has written must leave the memory.
             record.clear()

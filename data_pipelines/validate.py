@@ -15,13 +15,18 @@ from data_pipelines.progress import track
 from data_pipelines.sources import MINIMUM_FRAMES
 
 
-def quick_problems(location: str | Path, *, data_dir: str | Path | None = None) -> list[Problem]:
+def quick_problems(
+    location: str | Path, *, data_dir: str | Path | None = None, split: str | None = None
+) -> list[Problem]:
     """What the index tells of all splits, before any frame is read: cheap enough for the start of every training run.
+
+    Args:
+        location, data_dir, split: as in `open_dataset`, for the splits beside it too.
 
     Raises:
         InputError: there is no dataset at the location, or more than one.
     """
-    return index_problems(find_candidates(location, data_dir=data_dir))
+    return index_problems(find_candidates(location, data_dir=data_dir, beside=split))
 
 
 def table(problems: Sequence[Problem]) -> str:

@@ -8,6 +8,7 @@ python -m experiments.fit_codes --what pose --published posereg.pth posetobottle
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ def options() -> Parser:
     parser = command_parser("fit_codes", __doc__)
     parser.add_argument("--what", required=True, choices=["pose", "audio"])
     parser.add_argument("--model", help="an X2Face model directory or training workdir")
-    parser.add_argument("--data", help="pose: moving_heads or a dataset with poses; audio: a folder of clips a split")
+    parser.add_argument("--data", help="pose: moving_heads or a dataset with labels; audio: a folder of clips a split")
     parser.add_argument("--data_dir", help="where built datasets lie, if --data is a name")
     parser.add_argument("--split", default="train")
     parser.add_argument(
@@ -98,10 +99,18 @@ def _fitted(arguments: argparse.Namespace) -> PoseCodes | AudioCodes:
 
 
 def _with_pose(animator: Animator, arguments: argparse.Namespace) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The codes of each clip, and roll, pitch and yaw in radians."""
+    """The codes of each clip, and roll, pitch and yaw in radians; frames of unknown pose are passed over."""
     dataset = open_dataset(arguments.data, arguments.split, data_dir=arguments.data_dir, size=animator.size)
+    unknown = True
     for clip in dataset.clips:
-        yield _codes(animator, dataset.frames(clip)), np.deg2rad(clip_pose(dataset, clip)[:, ::-1])
+        pose = clip_pose(dataset, clip)
+        known = [bool(np.isfinite(angles).all()) for angles in pose]
+        if any(known):
+            unknown = False
+            frames = itertools.compress(dataset.frames(clip), known)
+            yield _codes(animator, frames), np.deg2rad(pose[known, ::-1])
+    if unknown:
+        raise InputError(f"the split {arguments.split} of {arguments.data} has no frame whose head pose is known")
 
 
 def _with_sound(animator: Animator, arguments: argparse.Namespace) -> Iterator[tuple[np.ndarray, np.ndarray]]:

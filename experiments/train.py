@@ -14,6 +14,7 @@ from ml_collections import config_flags
 
 from data_pipelines.datasets import open_dataset
 from data_pipelines.errors import InputError as DataError
+from data_pipelines.validate import quick_problems, table
 from thf_jax.errors import InputError
 from thf_jax.training.config import Config
 from thf_jax.training.loop import train
@@ -23,14 +24,22 @@ CONFIG = config_flags.DEFINE_config_file(
     "config", None, "The configuration: a Python file, and after a colon a variant."
 )
 WORKDIR = flags.DEFINE_string("workdir", None, "Where the run's files go. A run that is there is continued.")
+MOST_SHOWN = 20
+"""Lines of the table of what is wrong with the data."""
 DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
 
 def run(config: Config, workdir: Path) -> None:
     """Train by this config, the files of the run in `workdir`."""
-    dataset = open_dataset(
-        config.data.location, config.data.split, data_dir=config.data.data_dir or None, size=config.size
-    )
+    location, data_dir = config.data.location, config.data.data_dir or None
+    dataset = open_dataset(location, config.data.split, data_dir=data_dir, size=config.size)
+    if problems := quick_problems(location, data_dir=data_dir, split=config.data.split):
+        print(table(problems[:MOST_SHOWN]), file=sys.stderr)
+        print(
+            f"train: {len(problems)} problem{'s' * (len(problems) > 1)} with the data; "
+            "python -m data_pipelines.validate shows them all, and looks at the frames too",
+            file=sys.stderr,
+        )
     try:
         workdir.mkdir(parents=True, exist_ok=True)
     except OSError as error:

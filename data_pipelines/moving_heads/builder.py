@@ -1,8 +1,8 @@
 """`moving_heads` as a TFDS dataset: records as in every dataset here, with each frame's labels beside it."""
 
 import dataclasses
-import functools
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -72,41 +72,35 @@ class Builder(tfds.core.ShardBasedBuilder):
     ) -> Mapping[str, Sequence[records.Shard]]:
         config = self._config
         return {
-            split: [
-                functools.partial(_with_labels, shard, config, FIRST_CLIP[split])
-                for shard in records.shards(
-                    track(_draw_clips(config, FIRST_CLIP[split], count), total=count, label=split),
-                    count,
-                    records.new_index(self, split),
-                )
-            ]
+            split: records.shards(
+                track(_draw_clips(config, FIRST_CLIP[split], count), total=count, label=split),
+                count,
+                records.new_index(self, split),
+            )
             for split, count in config.clips.items()
         }
+
+    def _example_writer(self) -> records.RepeatableWriter:
+        return records.RepeatableWriter(super()._example_writer().file_format)
 
 
 def _draw_clips(config: MovingHeadsConfig, first: int, count: int) -> Iterator[records.ClipFrames]:
     for index in range(first, first + count):
         entry = clip_entry(index, start=0, length=config.length)
-        yield records.ClipFrames(entry.name, entry.identity, entry.rate, _encode_clip(config, index))
+        yield records.ClipFrames(entry.name, entry.identity, entry.rate, _draw_frames(config, index))
 
 
-def _encode_clip(config: MovingHeadsConfig, index: int) -> Iterator[bytes]:
+def _draw_frames(config: MovingHeadsConfig, index: int) -> Iterator[dict[str, Any]]:
+    """The columns of each frame of a clip: its picture and its labels."""
     scene = clip_scene(config.seed, index, occluded=config.occluded)
     motion = clip_motion(config.seed, index, length=config.length)
-    return (records.encode_frame(picture(scene, motion.at(time), size=config.size)) for time in range(config.length))
-
-
-def _with_labels(shard: records.Shard, config: MovingHeadsConfig, first: int) -> Iterator[records.Example]:
-    """The records of a shard, each with the labels of its frame."""
-    clip, labels = -1, None
-    for number, record in shard():
-        if labels is None or record["clip"] != clip:
-            clip = record["clip"]
-            labels = clip_labels(config.seed, first + clip, length=config.length, occluded=config.occluded)
-        columns = {name: column[record["frame"]] for name, column in labels._asdict().items()}
+    labels = clip_labels(config.seed, index, length=config.length, occluded=config.occluded)._asdict()
+    for time in range(config.length):
+        columns = {name: column[time] for name, column in labels.items()}
         if config.flow:
-            columns |= _flow_columns(config, first + clip, record["frame"])
-        yield number, record | {name: np.float32(x) if x.dtype == float else x for name, x in columns.items()}
+            columns |= _flow_columns(config, index, time)
+        image = records.encode_frame(picture(scene, motion.at(time), size=config.size))
+        yield {"image": image} | {name: np.float32(x) if x.dtype == float else x for name, x in columns.items()}
 
 
 def _flow_columns(config: MovingHeadsConfig, index: int, frame: int) -> dict[str, np.ndarray]:

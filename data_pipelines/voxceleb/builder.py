@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from data_pipelines import records
+from data_pipelines import faces, records
 from data_pipelines.errors import InputError
 from data_pipelines.progress import track
 from data_pipelines.sources import LeftOut
@@ -26,10 +26,15 @@ RESOLUTIONS = (64, 128, 256, 512)
 
 @dataclasses.dataclass
 class VoxCelebConfig(tfds.core.BuilderConfig):
-    """The side of the frames, and the collection that all identities must be of, 'vox1' or 'vox2'; None for any."""
+    """What is in the dataset.
+
+    The side of the frames; the collection that all identities must be of, 'vox1' or 'vox2', None for any; and whether
+    each frame has the labels of its face (`data_pipelines.faces`).
+    """
 
     size: int = 256
     collection: str | None = None
+    labels: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,16 +52,20 @@ class BuildOptions:
     beam: Sequence[str] | None = None
 
 
-def config_name(size: int, collection: str | None) -> str:
-    """The name of a configuration: '256' for clips of any origin, 'vox1_256' for those of VoxCeleb1."""
-    return str(size) if collection is None else f"{collection}_{size}"
+def config_name(size: int, collection: str | None, *, labels: bool = False) -> str:
+    """The name of a configuration: '256' for clips of any origin, 'vox1_256_labels' for VoxCeleb1's with labels."""
+    return (str(size) if collection is None else f"{collection}_{size}") + "_labels" * labels
 
 
-def _config(size: int, collection: str | None) -> VoxCelebConfig:
+def _config(size: int, collection: str | None, labels: bool) -> VoxCelebConfig:
     origin = "" if collection is None else f" of {COLLECTIONS[collection]}"
-    name = config_name(size, collection)
+    addition = ", with the labels of their faces" * labels
     return VoxCelebConfig(
-        name=name, description=f"Frames of {size} x {size}{origin}.", size=size, collection=collection
+        name=config_name(size, collection, labels=labels),
+        description=f"Frames of {size} x {size}{origin}{addition}.",
+        size=size,
+        collection=collection,
+        labels=labels,
     )
 
 
@@ -66,7 +75,10 @@ class Builder(tfds.core.ShardBasedBuilder):
     name = "voxceleb"
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS reads a plain list)
-        _config(size, collection) for collection in (None, *COLLECTIONS) for size in RESOLUTIONS
+        _config(size, collection, labels)
+        for labels in (False, True)
+        for collection in (None, *COLLECTIONS)
+        for size in RESOLUTIONS
     ]
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Give a folder that holds a folder for each split (train, test, ...) with clips in it: videos, gifs, folders "
@@ -81,15 +93,17 @@ class Builder(tfds.core.ShardBasedBuilder):
         self._options = options or BuildOptions()
 
     @property
-    def _size_and_collection(self) -> tuple[int, str | None]:
-        config = self.builder_config
-        if not isinstance(config, VoxCelebConfig):
-            raise InputError(f"the configuration {config} says no size: give a VoxCelebConfig")
-        return config.size, config.collection
+    def _config(self) -> VoxCelebConfig:
+        if not isinstance(self.builder_config, VoxCelebConfig):
+            raise InputError(f"the configuration {self.builder_config} says no size: give a VoxCelebConfig")
+        return self.builder_config
 
     def _info(self) -> tfds.core.DatasetInfo:
+        labels = self._config.labels
         return self.dataset_info_from_configs(
-            features=records.features(), metadata=tfds.core.MetadataDict(), disable_shuffling=True
+            features=tfds.features.FeaturesDict({**records.features(), **(faces.features() if labels else {})}),
+            metadata=tfds.core.MetadataDict(columns=faces.COLUMNS) if labels else tfds.core.MetadataDict(),
+            disable_shuffling=True,
         )
 
     def _download_and_prepare(
@@ -109,13 +123,15 @@ class Builder(tfds.core.ShardBasedBuilder):
     def _shard_iterators_per_split(
         self, dl_manager: tfds.download.DownloadManager
     ) -> Mapping[str, Sequence[records.Shard]]:
-        options = self._options
-        size, collection = self._size_and_collection
+        options, config = self._options, self._config
         source = find_input(Path(dl_manager.manual_dir), metadata=options.metadata, videos=options.videos)
-        plan = make_plan(source, options.recipe, size=size)
-        if collection is not None:
-            _check_collection(plan, collection)
-        jobs = {split: work.jobs_for(tasks, self._work) for split, tasks in plan.tasks.items()}
+        plan = make_plan(source, options.recipe, size=config.size)
+        if config.collection is not None:
+            _check_collection(plan, config.collection)
+        jobs = {
+            split: work.jobs_for([dataclasses.replace(task, labels=config.labels) for task in tasks], self._work)
+            for split, tasks in plan.tasks.items()
+        }
         self._perform([job for split in jobs.values() for job in split])
         # TFDS saves the metadata when the last record is written, so the lists in it may still be empty here.
         metadata = records.metadata_of(self)

@@ -5,6 +5,7 @@ import dataclasses
 from pathlib import Path
 
 from data_pipelines.errors import InputError
+from data_pipelines.faces import check_installed
 from data_pipelines.voxceleb.builder import BuildOptions, config_name
 from data_pipelines.voxceleb.inputs import find_collection, find_input
 from data_pipelines.voxceleb.recipe import Recipe
@@ -23,6 +24,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--videos", type=Path, metavar="DIR", help="where the whole videos are, if not in DIR/videos of the source"
     )
     parser.add_argument("--metadata", type=Path, metavar="FILE", help="the csv file of clips, if not in the source")
+    parser.add_argument(
+        "--labels",
+        action="store_true",
+        help="store landmarks, embedding and head pose of the face in each frame; needs the extra faces",
+    )
     parser.add_argument("--workers", type=int, help="processes that make clips; by default one for each processor")
 
     default = Recipe()
@@ -57,11 +63,13 @@ def read_options(options: argparse.Namespace) -> tuple[str, BuildOptions]:
     """The name of the configuration, which follows from the identities of the source, and how to build it.
 
     Raises:
-        InputError: a value is out of range, or the source cannot be used.
+        InputError: a value is out of range, the source cannot be used, or labels need what is not installed.
     """
+    if options.labels:
+        check_installed()
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Recipe)})
     if options.workers is not None and options.workers < 1:
         raise InputError(f"--workers is {options.workers}: give at least 1")
     source = find_input(options.source, metadata=options.metadata, videos=options.videos)
-    name = config_name(options.resolution, find_collection(source))
+    name = config_name(options.resolution, find_collection(source), labels=options.labels)
     return name, BuildOptions(options.metadata, options.videos, recipe, options.workers, options.beam)

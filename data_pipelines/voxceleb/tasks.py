@@ -14,8 +14,9 @@ import uuid
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from data_pipelines import faces
 from data_pipelines.clips import Frame, open_clip
 from data_pipelines.errors import InputError
 from data_pipelines.images import centre_square, resize
@@ -33,7 +34,8 @@ class Task:
     """A clip to be made.
 
     `origin` is how the report names it, `path` the clip or video that it comes from, `size` the side of its frames;
-    `cut` says which part of the video it is, None that it is the whole clip, cropped to its central square.
+    `cut` says which part of the video it is, None that it is the whole clip, cropped to its central square;
+    `labels` whether its frames get those of `data_pipelines.faces`.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Task:
     path: Path
     size: int
     cut: Cut | None = None
+    labels: bool = False
 
     def key(self) -> str:
         """A name for the finished work that changes with whatever changes the work, the file at `path` included."""
@@ -64,6 +67,8 @@ def perform(job: tuple[Task, str]) -> None:
     task, target = job
     part = f"{target}.{uuid.uuid4().hex}{UNFINISHED}"  # An attempt that was given up may still be writing its own.
     try:
+        if task.labels:
+            faces.check_installed()  # Else a machine without the extra would leave out all of its clips.
         with open(part, "xb") as file:
             try:
                 rate, frames = _open(task)
@@ -72,6 +77,8 @@ def perform(job: tuple[Task, str]) -> None:
                 for frame in frames:
                     jpeg = encode_frame(resize(frame, task.size))
                     file.write(_LENGTH.pack(len(jpeg)) + jpeg)
+                    if task.labels:
+                        file.write(faces.pack(faces.labels_of(jpeg)))
                     count += 1
                 _check_length(task, count)
                 suffix = CLIP
@@ -93,9 +100,15 @@ def read_clip(task: Task, file: Path) -> Iterator[ClipFrames]:
     with file.open("rb") as stream:
         header: dict[str, Any] = json.loads(stream.readline())
         rate = None if header["rate"] is None else Fraction(header["rate"])
-        lengths = iter(lambda: stream.read(_LENGTH.size), b"")
-        frames = (stream.read(_LENGTH.unpack(length)[0]) for length in lengths)
-        yield ClipFrames(task.name, task.identity, rate, frames)
+        yield ClipFrames(task.name, task.identity, rate, _read_frames(stream, labels=task.labels))
+
+
+def _read_frames(stream: BinaryIO, *, labels: bool) -> Iterator[dict[str, Any]]:
+    while length := stream.read(_LENGTH.size):
+        columns: dict[str, Any] = {"image": stream.read(_LENGTH.unpack(length)[0])}
+        if labels:
+            columns |= faces.unpack(stream.read(faces.PACKED.itemsize))
+        yield columns
 
 
 def _open(task: Task) -> tuple[Fraction | None, Iterator[Frame]]:

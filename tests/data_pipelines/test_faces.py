@@ -1,6 +1,5 @@
 """Face labels of pictures, where the extra is installed; how they get into records, everywhere."""
 
-import dataclasses
 import importlib.util
 
 import numpy as np
@@ -9,9 +8,9 @@ import tensorflow_datasets as tfds
 
 from data_pipelines import faces
 from data_pipelines.errors import InputError
-from data_pipelines.faces import Face, labels_of, read_face, with_labels
+from data_pipelines.faces import Face, labels_of, pack, read_face, unpack
 from data_pipelines.images import resize
-from data_pipelines.records import decode_frame, encode_frame
+from data_pipelines.records import encode_frame
 
 INSTALLED = all(importlib.util.find_spec(module) for module in faces.MODULES)
 needs_models = pytest.mark.skipif(not INSTALLED, reason="the extra faces is not installed (dlib-bin and its models)")
@@ -74,54 +73,9 @@ def test_no_face_is_none_and_nan():
     assert all(np.isnan(value).all() and value.dtype == np.float32 for value in labels.values())
 
 
-@dataclasses.dataclass(frozen=True)
-class Records:
-    """A shard of so many frames, each of which tells its number by its grey."""
-
-    count: int
-
-    def __call__(self):
-        for number in range(self.count):
-            frame = np.full((16, 16, 3), 10 * number, np.uint8)
-            record = {"image": encode_frame(frame), "clip": 0, "frame": number}
-            yield 100 + number, record
-            record.clear()
-
-
-class InThisProcess:
-    """In place of a pool, so that what is read can be replaced."""
-
-    def __init__(self, *_, **__):
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def submit(self, function, *arguments):
-        future = faces.concurrent.futures.Future()
-        future.set_result(function(*arguments))
-        return future
-
-
-def test_labels_stand_beside_the_images_in_order(monkeypatch):
-    def read(frame):
-        grey = int(frame.mean().round())
-        return None if grey == 50 else FACE._replace(pose=np.float32([grey, 0, 0]))
-
-    monkeypatch.setattr(faces, "read_face", read)
-    monkeypatch.setattr(faces.concurrent.futures, "ProcessPoolExecutor", InThisProcess)
-    written = []
-    for number, record in with_labels(Records(12), workers=1):
-        written.append((number, record, dict(record)))
-    assert [number for number, _, _ in written] == list(range(100, 112))
-    assert all(kept == {} for _, kept, _ in written)  # what has been written leaves the memory
-    for place, (_, _, record) in enumerate(written):
-        assert set(record) == {"image", "clip", "frame", *faces.SHAPES}
-        assert int(decode_frame(record["image"]).mean().round()) == 10 * place == 10 * record["frame"]
-        assert np.isnan(record["pose"]).all() if place == 5 else record["pose"][0] == 10 * place
+def test_labels_are_those_of_the_stored_frame(monkeypatch):
+    monkeypatch.setattr(faces, "read_face", lambda frame: FACE._replace(pose=frame.mean(axis=(0, 1))))
+    np.testing.assert_allclose(labels_of(encode_frame(NOTHING))["pose"], [128] * 3, atol=1)
 
 
 def test_columns_survive_storage():
@@ -129,13 +83,7 @@ def test_columns_survive_storage():
     for labels in (FACE._asdict(), {name: np.full(shape, np.nan, np.float32) for name, shape in faces.SHAPES.items()}):
         restored = features.deserialize_example_np(features.serialize_example(features.encode_example(labels)))
         np.testing.assert_equal(restored, labels)
-
-
-@needs_models
-def test_processes_label_alike():
-    shard = Records(3)
-    one, two = (list(map(str, with_labels(shard, workers=workers))) for workers in (1, 2))
-    assert len(one) == 3 and one == two
+        np.testing.assert_equal(unpack(pack(labels)), labels)
 
 
 def test_without_the_extra_there_is_one_sentence(monkeypatch):

@@ -10,7 +10,8 @@ from data_pipelines.records import ClipFrames
 
 
 def clip(number, length):
-    return ClipFrames(f"clip{number}", f"person{number % 2}", Fraction(25), (b"%d" % frame for frame in range(length)))
+    frames = ({"image": b"%d" % frame} for frame in range(length))
+    return ClipFrames(f"clip{number}", f"person{number % 2}", Fraction(25), frames)
 
 
 def test_shards_take_clips_in_turn_and_fill_the_index(monkeypatch):
@@ -43,7 +44,8 @@ def test_shards_draw_no_clip_before_it_is_asked_for():
 
 
 def test_written_records_leave_the_memory():
-    (shard,) = records.shards([clip(0, 3)], 1, [])
+    frames = [{"image": b"", "pose": np.zeros(3)}] * 3
+    (shard,) = records.shards([ClipFrames("a", "a", None, frames)], 1, [])
     kept = [record for _, record in shard()]
     assert kept == [{}, {}, {}]
 

@@ -154,6 +154,16 @@ def test_the_index_alone_is_quick(built, tmp_path, monkeypatch):
     assert {problem.problem for problem in quick_problems(tmp_path)} == {"same name", "same identity"}
 
 
+def test_a_split_tells_whether_clips_are_meant_or_what_is_built_below(clips, built):
+    (clips / "voxceleb").symlink_to(built / "voxceleb")
+    for split in ("train", None):
+        assert {problem.problem for problem in quick_problems(clips, split=split)} == ({"empty"} if split else set())
+    assert open_dataset(clips, "train").clips[0].name == "anna_1"
+    (clips / "eval" / "anna_1").symlink_to(clips / "train" / "anna_1")
+    found = {problem.problem for problem in quick_problems(clips, split="train")}
+    assert found == {"empty", "same name", "same identity"}
+
+
 def test_wrong_input_is_one_sentence_and_status_2(clips, built, tmp_path, capsys):
     (tmp_path / "nothing" / "train").mkdir(parents=True)
     wrong = {

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from data_pipelines.pose_labels import clip_pose
+from experiments import fit_codes
 from experiments.fit_codes import main
 from tests.inference.samples import tiny_animator, tiny_x2face, write_clip
 from thf_jax.inference.audio_features import FEATURES, NAME
@@ -48,6 +50,23 @@ def test_head_pose_is_fitted_on_heads_that_know_it(model, tmp_path, capsys):
     codes, feature = read_codes(out)
     assert isinstance(codes, PoseCodes) and feature is None and codes.code_from_pose.shape == (6, 3)
     assert np.abs(codes.pose_from_code).max() > 0
+
+
+def test_frames_of_unknown_pose_are_passed_over(model, tmp_path, monkeypatch, capsys):
+    known = np.arange(16) % 4 == 1
+
+    def some_poses(dataset, clip):
+        pose = clip_pose(dataset, clip)
+        return np.where(known[:, None] & (clip.name != dataset.clips[0].name), pose, np.nan)
+
+    monkeypatch.setattr(fit_codes, "clip_pose", some_poses)
+    words = ["--what", "pose", "--model", str(model), "--data", "moving_heads", "--output", str(tmp_path / "pose.npz")]
+    assert main(words) == 0
+    assert "60 frames of 15 clips" in capsys.readouterr().out
+    assert np.isfinite(read_codes(tmp_path / "pose.npz")[0].code_from_pose).all()
+    known[:] = False
+    assert main(words) == 2
+    assert "the split train of moving_heads has no frame whose head pose is known" in capsys.readouterr().err
 
 
 def test_sound_is_fitted_on_clips_that_have_it(model, tmp_path, capsys):

@@ -30,13 +30,16 @@ def test_finished_work_is_read_back(task, tmp_path):
     (clip,) = read_clip(task, tmp_path / f"{os.path.basename(target)}.clip")
     assert (clip.name, clip.identity, clip.rate) == ("anna_1", "anna", 25)
     for clip in read_clip(task, tmp_path / f"{os.path.basename(target)}.clip"):
-        assert [frame[:2] for frame in clip.frames] == [b"\xff\xd8"] * 3
+        assert [{name: value[:2] for name, value in frame.items()} for frame in clip.frames] == [
+            {"image": b"\xff\xd8"}
+        ] * 3
 
 
 def test_what_changes_the_work_changes_its_name(task):
     key = task.key()
     assert key == dataclasses.replace(task).key()
     assert key != dataclasses.replace(task, size=32).key()
+    assert key != dataclasses.replace(task, labels=True).key()
     os.utime(task.path, (1, 1))
     assert key != task.key()
     key = task.key()
