@@ -29,7 +29,7 @@ def head_pose(
     known = jnp.isfinite(degrees).all(-1)
     goal = jnp.where(known[:, None], jax.lax.stop_gradient(degrees), ours)  # chosen before the difference: NaN spreads
     off = jnp.abs(ours - goal).astype(jnp.float32).sum(-1)
-    return off.sum() / jnp.maximum(known.sum(), 1)
+    return off.sum() / jnp.maximum(known.astype(jnp.float32).sum(), 1)
 
 
 def deformation_prior(motion: HeadMotion) -> Scalar:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from thf_jax.ops.sampling import resize_map
 from thf_jax.training.progress import tile
 from thf_jax.training.recipe import Recipe
-from thf_jax.types import Keypoints, Rendering, Warp
+from thf_jax.types import Rendering, Warp
 
 COLOURS = np.array([[230, 60, 60], [60, 200, 80], [70, 110, 240], [240, 200, 40], [200, 80, 220], [60, 210, 220]]) / 255
 
@@ -58,10 +58,10 @@ def _look(module: Any, variables: Any, source: Any, driving: Any) -> tuple[Array
 
 def _row(source: np.ndarray, driving: np.ndarray, seen: tuple[Any, ...]) -> list[np.ndarray]:
     encoded, at, to, rendering, visibility = seen
-    warped = [rendering.warp.deformed] if isinstance(rendering.warp, Warp) else []
+    warped: list[Any] = [rendering.warp.deformed] if isinstance(rendering.warp, Warp) else []
     return [source, driving, _marked(encoded, at), _marked(driving, to), *warped, visibility, rendering.image]
 
 
-def _marked(image: np.ndarray, keypoints: Keypoints | None) -> np.ndarray:
+def _marked(image: np.ndarray, keypoints: Any) -> np.ndarray:
     """The image with the keypoints, if there are any; of those in 3-D, x and y."""
     return image if keypoints is None else draw_keypoints(image, keypoints.position[:, :2])
