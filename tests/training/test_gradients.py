@@ -51,6 +51,8 @@ def random_state(config, recipe) -> TrainState:
     for network in (state.animator, state.discriminator):
         variables = jax.tree.map(jnp.asarray, drawn(network.variables))
         params = variables.pop("params")
+        if "estimator" in params:  # expressions as large as those drawn would leave no two keypoints close
+            params["estimator"]["expression"] = jax.tree.map(lambda x: 0.01 * x, params["estimator"]["expression"])
         filled.append(dataclasses.replace(network, params=params, statistics=variables))
     return TrainState(state.step, *filled)
 
