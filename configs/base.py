@@ -44,11 +44,14 @@ def base(system: str, **losses: float) -> Config:
     config.loss = ConfigDict()
     config.loss.reconstruction = 0.0
     config.loss.perceptual = 0.0
-    config.loss.identity = 0.0  # X2Face's second stage: features of a face network, the same person driving
+    config.loss.identity = 0.0  # features of a face network, the same person driving: X2Face's second stage, vid2vid
     config.loss.stranger = 0.0  # the same with another person driving, against the source
     config.loss.equivariance_position = 0.0
     config.loss.equivariance_jacobian = 0.0
     config.loss.keypoint_prior = 0.0  # face vid2vid's: keeps the keypoints apart, which a short training needs
+    config.loss.depth_prior = 0.0  # face vid2vid's: the mean depth of the keypoints
+    config.loss.head_pose = 0.0  # face vid2vid's: degrees off the labels that come with the data
+    config.loss.deformation_prior = 0.0  # face vid2vid's: faces at rest do not deform
     config.loss.avd_position = 0.0  # MRAA's second stage
     config.loss.avd_jacobian = 0.0
     config.loss.adversarial = 0.0  # above 0 the discriminator is trained, too
@@ -68,6 +71,8 @@ def base(system: str, **losses: float) -> Config:
     config.avd = ConfigDict({"pose_scale": 0.25})  # poses are stretched by factors in 1 -+ this
 
     config.discriminator = ConfigDict()
+    config.discriminator.loss = "least_squares"  # or `hinge`
+    config.discriminator.scales = (1.0,)  # of the picture, 1 / n each: one discriminator for each
     config.discriminator.width = 32
     config.discriminator.depth = 4
     config.discriminator.most = 512

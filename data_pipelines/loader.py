@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 import grain
 import numpy as np
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Bool, Float32, Int, UInt8
 
 from data_pipelines.datasets import Dataset
 from data_pipelines.errors import InputError
 from data_pipelines.pairs import Selection, by_identity, select_pair, select_stranger
+from data_pipelines.pose_labels import frame_pose
 
-Batch = dict[str, UInt8[np.ndarray, "b ... h w 3"]]
+Batch = dict[str, UInt8[np.ndarray, "b ... h w 3"] | Float32[np.ndarray, "b 3"]]
+
+_MIRRORED = np.array([-1, 1, -1], np.float32)  # what mirroring does to yaw, pitch and roll
 
 
 def pair_batches(
@@ -22,6 +25,7 @@ def pair_batches(
     seed: int,
     sources: int = 1,
     stranger: bool = False,
+    pose: bool = False,
     identity_sampling: bool = True,
     repeats: int = 1,
     time_flip: float = 0.5,
@@ -46,6 +50,8 @@ def pair_batches(
         sources: frames as source of each example; more than one make 'source' [batch_size sources h w 3].
         stranger: give 'stranger' [batch_size h w 3] too, a frame of another identity, mirrored where the example is.
             The pairs are those without it.
+        pose: give 'pose' [batch_size 3] too, float32: yaw, pitch and roll of the head in the driving frame, in degrees,
+            as they are once it is mirrored; NaN where no face was found.
         identity_sampling: draw an identity, then one of its clips; else draw the clip.
         repeats: how often each comes in an epoch.
         time_flip: probability that the driving frame and one of the sources are exchanged.
@@ -55,8 +61,8 @@ def pair_batches(
         threads: that read and decode; 0 reads in the calling thread.
 
     Raises:
-        InputError: an option is out of range, the split is empty, an epoch is smaller than one batch, or there is no
-            stranger because all clips show one identity.
+        InputError: an option is out of range, the split is empty, an epoch is smaller than one batch, there is no
+            stranger because all clips show one identity, or the dataset has no labels of head pose.
     """
     identities = by_identity(dataset.clips)
     groups = identities if identity_sampling else [[clip] for clip in dataset.clips]
@@ -72,6 +78,8 @@ def pair_batches(
             f"there is no stranger in a split whose clips all show {dataset.clips[0].identity!r}: "
             "give one with two identities or more, or none with stranger=False"
         )
+    if pose:
+        frame_pose(dataset, 0)
     number_of = {clips[0].identity: number for number, clips in enumerate(identities)}
 
     def select(number: int, rng: np.random.Generator) -> Selection:
@@ -84,20 +92,26 @@ def pair_batches(
     # The map comes before the slice, so that its draws depend on the number of the example in the whole run. The batch
     # does too: the processes' parts, one after the other, are the batch of one process, row by row.
     selections = grain.MapDataset.range(epoch).seed(seed).shuffle().repeat(None).random_map(select)
-    batches = selections.batch(batch_size, drop_remainder=True, batch_fn=functools.partial(read_batch, dataset))
+    batches = selections.batch(
+        batch_size, drop_remainder=True, batch_fn=functools.partial(read_batch, dataset, pose=pose)
+    )
     reading = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
     return iter(batches[shard_index::shard_count].to_iter_dataset(reading))
 
 
-def read_batch(dataset: Dataset, selections: Sequence[Selection]) -> Batch:
-    """The frames of the examples, by name: 'source', 'driving' and, where they have one, 'stranger'."""
+def read_batch(dataset: Dataset, selections: Sequence[Selection], *, pose: bool = False) -> Batch:
+    """The frames of the examples, by name: 'source', 'driving' and, where they have one, 'stranger'; and the 'pose'."""
     sources, drivings, mirrored, strangers = zip(*selections, strict=True)
     wanted = {"source": np.array(sources), "driving": np.array(drivings)}
     if wanted["source"].shape[1] == 1:
         wanted["source"] = wanted["source"][:, 0]
     if None not in strangers:
         wanted["stranger"] = np.array(strangers)
-    return {name: _read_frames(dataset, numbers, np.array(mirrored)) for name, numbers in wanted.items()}
+    batch: Batch = {name: _read_frames(dataset, numbers, np.array(mirrored)) for name, numbers in wanted.items()}
+    if pose:
+        degrees = np.stack([frame_pose(dataset, number) for number in drivings]).astype(np.float32)
+        batch["pose"] = np.where(np.array(mirrored)[:, None], degrees * _MIRRORED, degrees)
+    return batch
 
 
 def _read_frames(

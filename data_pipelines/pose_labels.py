@@ -1,12 +1,14 @@
 """How the heads of a dataset are turned, frame by frame, where the dataset knows it."""
 
+import bisect
+
 import numpy as np
 from jaxtyping import Float
 
 from data_pipelines.built import RecordDataset
 from data_pipelines.datasets import Dataset
 from data_pipelines.errors import InputError
-from data_pipelines.moving_heads.clips import clip_labels
+from data_pipelines.moving_heads.clips import clip_motion
 from data_pipelines.moving_heads.on_the_fly import OnTheFly
 from data_pipelines.records import ClipEntry
 
@@ -24,12 +26,23 @@ def clip_pose(dataset: Dataset, clip: ClipEntry) -> Float[np.ndarray, "t 3"]:
     """
     if isinstance(dataset, OnTheFly):
         # Drawn clips are of the default collection, and their names end with their numbers.
-        return clip_labels(0, int(clip.name.rsplit("_", 1)[1]), length=clip.length).pose[:, :3]
+        return clip_motion(0, int(clip.name.rsplit("_", 1)[1]), length=clip.length).pose[:, :3]
+    return np.stack([frame_pose(dataset, number) for number in range(clip.start, clip.start + clip.length)])
+
+
+def frame_pose(dataset: Dataset, number: int) -> Float[np.ndarray, "3"]:
+    """The same of frame `number` of the split; NaN where no face was found.
+
+    Raises:
+        InputError: the dataset has no such labels.
+    """
+    clip = dataset.clips[bisect.bisect_right(dataset.clips, number, key=lambda clip: clip.start) - 1]
+    if isinstance(dataset, OnTheFly):
+        return clip_pose(dataset, clip)[number - clip.start]
     names = list(dataset.columns.get("pose", ())) if isinstance(dataset, RecordDataset) else []
     if not isinstance(dataset, RecordDataset) or not set(COLUMNS) <= set(names):
         raise InputError(
             f"the clip {clip.name} has no head pose: give moving_heads, or a dataset that was built with --labels"
         )
     places = [names.index(name) for name in COLUMNS]
-    records = (dataset.records[number] for number in range(clip.start, clip.start + clip.length))
-    return np.stack([np.asarray(record["pose"])[places] for record in records])
+    return np.asarray(dataset.records[number]["pose"])[places]

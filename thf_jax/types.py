@@ -48,6 +48,11 @@ class Keypoints:
             covariance = None if covariance is None else nearest_covariance(covariance)
         return Keypoints(position, jacobian, covariance)
 
+    def posed(self, encoded: Any) -> Keypoints:
+        """These keypoints, which are of the frame whatever the source is; see `HeadMotion.posed`."""
+        del encoded
+        return self
+
     def stretched(self, factors: Float[Array, "*b 1 2"]) -> Keypoints:
         """The keypoints in a picture stretched about its centre by these factors along x and y.
 
@@ -86,6 +91,10 @@ class HeadMotion:
     def pose(self, canonical: Float[Array, "*b k 3"]) -> Keypoints:
         """The canonical keypoints of a face in this motion, see `ops.rotation.pose_keypoints`."""
         return Keypoints(pose_keypoints(canonical, self.rotation, self.translation, self.expression, self.scale))
+
+    def posed(self, encoded: EncodedVolume) -> Keypoints:
+        """Where the keypoints of an encoded source are in this motion."""
+        return self.pose(encoded.canonical)
 
     def transfer(self, initial: HeadMotion, onto: HeadMotion, *, scale: float | Array = 1.0) -> HeadMotion:
         """The change from `initial` to this motion, applied to the motion `onto`: relative motion.

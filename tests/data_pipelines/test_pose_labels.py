@@ -7,8 +7,9 @@ from data_pipelines.build import main
 from data_pipelines.built import RecordDataset
 from data_pipelines.datasets import open_dataset
 from data_pipelines.errors import InputError
+from data_pipelines.loader import pair_batches
 from data_pipelines.moving_heads.clips import FIRST_CLIP, clip_motion
-from data_pipelines.pose_labels import COLUMNS, clip_pose
+from data_pipelines.pose_labels import COLUMNS, clip_pose, frame_pose
 from data_pipelines.records import ClipEntry
 
 
@@ -16,6 +17,10 @@ def expected(seed: int, index: int, length: int) -> np.ndarray:
     """From the states that the pictures are drawn of."""
     motion = clip_motion(seed, index, length=length)
     return np.array([[getattr(motion.at(time), name) for name in COLUMNS] for time in range(length)])
+
+
+def frame_numbers(clip):
+    return range(clip.start, clip.start + clip.length)
 
 
 @pytest.mark.parametrize("split", ["train", "eval"])
@@ -51,3 +56,30 @@ def test_other_datasets_do_not(built, source):
         dataset = open_dataset(location, "eval", size=64)
         with pytest.raises(InputError, match="the clip fred has no head pose: give moving_heads"):
             clip_pose(dataset, dataset.clips[0])
+        with pytest.raises(InputError, match="the clip fred has no head pose"):
+            pair_batches(dataset, batch_size=1, seed=0, pose=True)
+
+
+def test_a_batch_has_the_pose_of_its_driving_frames_as_they_are_shown():
+    dataset = open_dataset("moving_heads", "train", size=8)
+    frames = {dataset.frame(number).tobytes(): number for clip in dataset.clips for number in frame_numbers(clip)}
+    batch, without = (
+        next(pair_batches(dataset, pose=pose, batch_size=16, seed=2, repeats=4, threads=0)) for pose in (True, False)
+    )
+    mirrored = 0
+    for image, (yaw, pitch, roll) in zip(batch["driving"], batch.pop("pose").tolist(), strict=True):
+        if image.tobytes() in frames:
+            expected = frame_pose(dataset, frames[image.tobytes()])
+        else:
+            expected = frame_pose(dataset, frames[image[:, ::-1].tobytes()]) * [-1, 1, -1]
+            mirrored += 1
+        np.testing.assert_allclose([yaw, pitch, roll], expected, rtol=1e-5)
+    assert 0 < mirrored < 16
+    np.testing.assert_equal(batch, without)
+
+
+def test_the_pose_of_a_frame_is_that_within_its_clip():
+    dataset = open_dataset("moving_heads", "eval", size=8)
+    clip = dataset.clips[3]
+    for number in (clip.start, clip.start + clip.length - 1):
+        np.testing.assert_array_equal(frame_pose(dataset, number), clip_pose(dataset, clip)[number - clip.start])

@@ -13,28 +13,12 @@ from thf_jax.ops.rotation import rotation_matrix
 from thf_jax.ops.splines import Deformation, deform_points
 from thf_jax.types import HeadMotion, Keypoints
 
-SCORES = [numbers(2, 3, 3, 1, seed=1), numbers(2, 5, 4, 1, seed=2)]
-FAKES = [numbers(2, 3, 3, 1, seed=3), numbers(2, 5, 4, 1, seed=4)]
 ANGLES = np.array([[10.0, -5.0, 3.0], [-40.0, 20.0, -15.0]], np.float32)
 
 
 def heads(angles=ANGLES, order: str = "pitch_yaw_roll", pi: float = 3.14) -> HeadMotion:
     rotation = rotation_matrix(*jnp.asarray(angles.T), order=order, pi=pi)
     return HeadMotion(rotation, numbers(2, 3), numbers(2, 5, 3, seed=5))
-
-
-def test_the_hinge_losses_sum_over_scales():
-    reals, fakes = ([np.asarray(x, np.float64) for x in maps] for maps in (SCORES, FAKES))
-    assert head_terms.hinge_generator(FAKES) == pytest.approx(-sum(x.mean() for x in fakes), rel=1e-5)
-    expected = sum(
-        np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + fake).mean() for real, fake in zip(reals, fakes, strict=True)
-    )
-    assert head_terms.hinge_discriminator(SCORES, FAKES) == pytest.approx(expected, rel=1e-5)
-
-
-def test_the_hinge_ends_where_the_discriminator_is_sure():
-    slope = jax.grad(lambda x: head_terms.hinge_discriminator([x], [-x]))(jnp.array([2.0, 0.5]).reshape(1, 2, 1, 1))
-    np.testing.assert_allclose(slope.ravel(), [0, -1], atol=1e-6)
 
 
 def test_the_head_pose_loss_is_in_degrees():
@@ -44,6 +28,14 @@ def test_the_head_pose_loss_is_in_degrees():
     older = heads(order="roll_pitch_yaw", pi=np.pi)
     assert head_terms.head_pose(older, jnp.asarray(ANGLES), order="roll_pitch_yaw", pi=np.pi) < 1e-3
     assert head_terms.head_pose(older, jnp.asarray(ANGLES)) > 1
+
+
+def test_frames_without_a_label_do_not_count():
+    labels = jnp.array([[np.nan, np.nan, np.nan], [-40, 24, -15]], jnp.float32)
+    loss, slope = jax.value_and_grad(lambda motion: head_terms.head_pose(motion, labels))(heads())
+    assert loss == pytest.approx(4, abs=1e-3)
+    assert np.isfinite(slope.rotation).all() and not np.asarray(slope.rotation)[0].any()
+    assert head_terms.head_pose(heads(), jnp.full((2, 3), jnp.nan)) == 0
 
 
 def test_the_head_pose_losss_slope_is_that_of_the_angles():
@@ -95,9 +87,8 @@ def test_equivariance_compares_x_and_y_of_keypoints_in_3_d():
     [
         lambda motion: head_terms.deformation_prior(motion),
         lambda motion: head_terms.depth_prior(Keypoints(motion.expression)),
-        lambda motion: head_terms.hinge_generator([motion.expression[..., None]]),
     ],
-    ids=["deformation", "depth", "hinge"],
+    ids=["deformation", "depth"],
 )
 def test_a_loss_is_float32_where_activations_are_of_half(loss):
     value = loss(jax.tree.map(lambda x: x.astype(jnp.bfloat16), heads()))

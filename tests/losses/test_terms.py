@@ -137,13 +137,6 @@ def test_the_keypoint_prior_pushes_close_keypoints_apart():
     assert np.isfinite(gradient(jnp.zeros((1, 3, 2)))).all()
 
 
-def test_the_least_squares_adversarial_losses():
-    real, fake = numbers(2, 3, 3, 1, seed=7), numbers(2, 3, 3, 1, seed=8)
-    r, f = np.asarray(real, np.float64), np.asarray(fake, np.float64)
-    assert terms.adversarial_generator(fake) == pytest.approx(((1 - f) ** 2).mean(), rel=1e-5)
-    assert terms.adversarial_discriminator(real, fake) == pytest.approx(((1 - r) ** 2 + f**2).mean(), rel=1e-5)
-
-
 def test_feature_matching_sums_over_blocks():
     real, fake = ([numbers(2, 4, 4, 2, seed=seed), numbers(2, 2, 2, 5, seed=seed + 1)] for seed in (9, 11))
     expected = sum(np.abs(np.asarray(x) - np.asarray(y)).mean() for x, y in zip(real, fake, strict=True))
@@ -172,12 +165,10 @@ def test_lists_of_other_lengths_are_a_mistake():
     [
         lambda x: terms.reconstruction(x, -x),
         lambda x: terms.perceptual(two_layers, x, -x, scales=(1.0,)),
-        lambda x: terms.adversarial_generator(x[..., :1]),
-        lambda x: terms.adversarial_discriminator(x[..., :1], x[..., 1:2]),
         lambda x: terms.feature_matching([x], [-x]),
         lambda x: terms.keypoint_prior(Keypoints(x[:, :, 0, :2])),
     ],
-    ids=["reconstruction", "perceptual", "generator", "discriminator", "feature_matching", "prior"],
+    ids=["reconstruction", "perceptual", "feature_matching", "prior"],
 )
 def test_a_loss_is_float32_where_activations_are_of_half(loss):
     value = loss(PREDICTION.astype(jnp.bfloat16))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from tests.inference.samples import SIZE, tiny_animator
+from tests.inference.samples import SIZE, drawn_animator
 from tests.models.samples import pictures
 from tests.models.test_face_vid2vid import SETTINGS
 from thf_jax.losses import head_terms, terms
@@ -21,7 +21,7 @@ TERMS = ("reconstruction", "equivariance", "keypoint prior", "depth prior", "hea
 
 @pytest.fixture(scope="module")
 def variables():
-    return tiny_animator(0, "face_vid2vid", SETTINGS).variables
+    return drawn_animator("face_vid2vid", SIZE, SETTINGS).variables
 
 
 @pytest.fixture(scope="module")

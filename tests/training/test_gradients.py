@@ -15,10 +15,12 @@ from thf_jax.training.setup import build_recipe, frozen_variables, initial_state
 from thf_jax.training.state import TrainState
 from thf_jax.training.step import as_floats, generator_terms
 
-MODELS = {"fomm": "debug", "monkey_net": "debug", "mraa": "debug+avd"}
+MODELS = {"fomm": "debug", "monkey_net": "debug", "mraa": "debug+avd", "face_vid2vid": "debug"}
 KEYPOINTS, AVD = frozenset({"detector"}), frozenset({"avd"})
 PICTURE = frozenset({"detector", "dense_motion", "generator"})
 MOVED = PICTURE | {"background"}
+ESTIMATOR = frozenset({"estimator"})
+HEAD = KEYPOINTS | ESTIMATOR
 PICTURE_TERMS = ("reconstruction", "perceptual", "adversarial", "feature_matching")
 REACHED = {
     "fomm": {
@@ -34,6 +36,11 @@ REACHED = {
         **dict.fromkeys(("equivariance_position", "equivariance_jacobian", "keypoint_prior"), KEYPOINTS),
         **dict.fromkeys(("avd_position", "avd_jacobian"), AVD),
     },
+    "face_vid2vid": {
+        **dict.fromkeys(("identity", *PICTURE_TERMS), PICTURE | HEAD | {"appearance"}),
+        **dict.fromkeys(("equivariance_position", "keypoint_prior", "depth_prior"), HEAD),
+        **dict.fromkeys(("head_pose", "deformation_prior"), ESTIMATOR),
+    },
 }
 
 
@@ -44,6 +51,8 @@ def random_state(config, recipe) -> TrainState:
     for network in (state.animator, state.discriminator):
         variables = jax.tree.map(jnp.asarray, drawn(network.variables))
         params = variables.pop("params")
+        if "estimator" in params:  # expressions as large as those drawn would leave no two keypoints close
+            params["estimator"]["expression"] = jax.tree.map(lambda x: 0.01 * x, params["estimator"]["expression"])
         filled.append(dataclasses.replace(network, params=params, statistics=variables))
     return TrainState(state.step, *filled)
 
@@ -56,7 +65,9 @@ def slopes(system, *changes, asked=None):
     config = tiny(system, MODELS[system], **weights, **{"model.detector.count": 6}, **dict(changes))
     recipe = build_recipe(config, 1)
     state, frozen = random_state(config, recipe), frozen_variables(config, recipe)
-    images = as_floats(jax.tree.map(jnp.asarray, one_batch(2)))
+    # Of maps of one pixel, two examples normalised by their own statistics are 1 and -1, whatever they were.
+    images = as_floats(jax.tree.map(jnp.asarray, one_batch(4 if system == "face_vid2vid" else 2)))
+    images["pose"] = jnp.full((len(images["driving"]), 3), 20.0)
 
     # What the compiler's optimisations would save in running is far less than what they take.
     @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": "0"})

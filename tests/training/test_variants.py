@@ -10,7 +10,7 @@ from tests.training.samples import SYSTEMS
 from thf_jax.training.setup import build_recipe, frozen_variables, initial_state
 from thf_jax.training.step import train_step
 
-CONFIGS = {system: importlib.import_module(f"configs.{system}") for system in SYSTEMS}
+CONFIGS = {system: importlib.import_module(f"configs.{system}") for system in (*SYSTEMS, "face_vid2vid")}
 NAMES = [
     (system, name)
     for system, module in CONFIGS.items()
@@ -21,7 +21,11 @@ COMBINED = [
     ("fomm", "debug+adversarial+zeroth_order"),
     ("mraa", "debug+avd+no_background"),
     ("mraa", "debug+avd+regions_5"),
+    ("face_vid2vid", "mini64"),
+    ("face_vid2vid", "debug+plain"),
 ]
+HEADS = {"perceptual", "adversarial", "feature_matching", "equivariance_position"}
+HEADS |= {"keypoint_prior", "depth_prior", "head_pose", "deformation_prior"}
 
 
 @pytest.mark.parametrize(("system", "name"), [*NAMES, *COMBINED])
@@ -36,7 +40,8 @@ def test_a_step_of_every_variant(system, name):
         return jax.tree.leaves(state), jax.tree.leaves(after), metrics
 
     image = jax.ShapeDtypeStruct((2, config.size, config.size, 3), jnp.uint8)
-    before, after, metrics = jax.eval_shape(first_step, {"source": image, "driving": image})
+    batch = {"source": image, "driving": image, "pose": jax.ShapeDtypeStruct((2, 3), jnp.float32)}
+    before, after, metrics = jax.eval_shape(first_step, batch)
     assert [(x.shape, x.dtype) for x in after] == [(x.shape, x.dtype) for x in before]
     wanted = {term for term, weight in recipe.weights.items() if weight}
     assert set(metrics) == wanted | {"loss", "gradient_norm"} | ({"discriminator"} if recipe.discriminator else set())
@@ -51,6 +56,9 @@ def test_a_step_of_every_variant(system, name):
         ("monkey_net", "no_discriminator", {"reconstruction"}),
         ("mraa", "", {"perceptual", "equivariance_position", "equivariance_jacobian"}),
         ("mraa", "avd", {"avd_position", "avd_jacobian"}),
+        ("face_vid2vid", "", HEADS),
+        ("face_vid2vid", "paper", HEADS | {"identity"}),
+        ("face_vid2vid", "no_discriminator", HEADS - {"adversarial", "feature_matching"}),
     ],
 )
 def test_the_published_recipes_have_the_papers_terms(system, name, terms):

@@ -85,16 +85,6 @@ def keypoint_prior(driving: Keypoints, *, least_square: float = 0.1) -> Scalar:
     return (shortfall * (1 - jnp.eye(count, dtype=jnp.float32))).sum((-2, -1)).mean()
 
 
-def adversarial_generator(fake: Float[Array, "b h w 1"]) -> Scalar:
-    """(1 - D(fake))^2: least-squares GAN, the generator's side (Mao et al. 2017)."""
-    return jnp.square(1 - fake).astype(jnp.float32).mean()
-
-
-def adversarial_discriminator(real: Float[Array, "b h w 1"], fake: Float[Array, "b h w 1"]) -> Scalar:
-    """(1 - D(real))^2 + D(fake)^2: least-squares GAN, the discriminator's side."""
-    return (jnp.square(1 - real) + jnp.square(fake)).astype(jnp.float32).mean()
-
-
 def feature_matching(real: Sequence[Array], fake: Sequence[Array], *, weights: Sequence[float] | None = None) -> Scalar:
     """The mean absolute difference of the discriminator's features, summed over its blocks.
 

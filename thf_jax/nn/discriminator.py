@@ -52,8 +52,9 @@ class MultiScaleDiscriminator(nn.Module):
     """A `PatchDiscriminator` a scale, each with weights of its own; gives (scores, features) for one after the other.
 
     Args:
-        scales: of the picture, 1 / n each, see `ops.filtering.downsample`; face vid2vid has 1 at 256 pixels.
-        width, depth, most, spectral_norm: of each of them.
+        scales: of the picture and of the heat-maps with it, 1 / n each, see `ops.filtering.downsample`; the published
+            models have the one of 1 at 256 pixels.
+        width, depth, most, spectral_norm, pool_last: of each of them.
     """
 
     scales: tuple[float, ...] = (1.0,)
@@ -61,14 +62,16 @@ class MultiScaleDiscriminator(nn.Module):
     depth: int = 4
     most: int = 512
     spectral_norm: bool = False
+    pool_last: bool = False
 
     @nn.compact
     def __call__(
-        self, image: Float[Array, "b h w c"], *, train: bool
+        self, image: Float[Array, "b h w c"], heatmaps: Float[Array, "b h w k"] | None = None, *, train: bool
     ) -> list[tuple[Float[Array, "b _y _x 1"], list[Array]]]:
         judged = []
         for index, scale in enumerate(self.scales):
-            small = jax.vmap(functools.partial(downsample, scale=scale))(image)
-            judge = PatchDiscriminator(self.width, self.depth, self.most, self.spectral_norm, name=f"scale{index}")
-            judged.append(judge(small, train=train))
+            shrink = jax.vmap(functools.partial(downsample, scale=scale))
+            settings = (self.width, self.depth, self.most, self.spectral_norm, self.pool_last)
+            judge = PatchDiscriminator(*settings, name=f"scale{index}")
+            judged.append(judge(shrink(image), None if heatmaps is None else shrink(heatmaps), train=train))
         return judged

@@ -110,6 +110,7 @@ def _batches(config: Config, dataset: Any, mesh: Mesh) -> Any:
         seed=config.seed,
         sources=config.data.sources,
         stranger=config.loss.stranger != 0,
+        pose=config.loss.head_pose != 0,
         identity_sampling=config.data.identity_sampling,
         repeats=config.data.repeats,
         time_flip=config.data.time_flip,

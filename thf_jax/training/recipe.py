@@ -9,11 +9,16 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, PRNGKeyArray
 
+from thf_jax.losses.adversarial import GAMES, Game
+from thf_jax.ops.rotation import PUBLISHED_PI
+
 Augment = Callable[[PRNGKeyArray, dict[str, Array]], dict[str, Array]]
 
 RENDERED = ("reconstruction", "perceptual", "identity", "adversarial", "feature_matching")
 """Terms that look at the source in the pose of the driving frame."""
 EQUIVARIANCE = ("equivariance_position", "equivariance_jacobian")
+POSED = (*EQUIVARIANCE, "keypoint_prior", "depth_prior")
+"""Terms that look at keypoints where they are in a frame."""
 DISENTANGLED = ("avd_position", "avd_jacobian")
 
 
@@ -26,16 +31,18 @@ class Recipe:
         perceptual, identity: the networks of the losses of these names; their variables are an argument of the step.
         scales: of the perceptual loss's image pyramid.
         discriminator: None trains without the adversarial terms.
+        game: what it and the generator minimise.
         condition_on_keypoints: whether the discriminator also sees heat-maps of the driving keypoints.
         detach_keypoints: whether the generator's loss leaves those keypoints alone (FOMM) or trains the detector
             through them (Monkey-Net). The discriminator's own loss never does.
         heatmap_variance, heatmap_gain: of those heat-maps, see `models.dense_motion.DenseMotion`.
-        matching: the weight of each of the discriminator's blocks in feature matching; None: 1 each.
+        matching: the weight of each of the discriminator's blocks, scale by scale, in feature matching; None: 1 each.
         sigma_affine, sigma_spline, spline_points: of the random deformation of the equivariance losses.
         align_corners: how that deformation reads its grid.
+        rotation_order, pi: how angles of a head make a rotation, see `ops.rotation.rotation_matrix`.
         axis_swap: whether Jacobians are known up to their sign, see `ops.motion.unswapped`.
         pose_scale: AVD learns from poses stretched by factors in [1 - pose_scale, 1 + pose_scale].
-        augment: (key, images in [0, 1]) -> the same; applied on the device.
+        augment: (key, images in [0, 1] by name) -> the same; applied on the device.
     """
 
     module: nn.Module
@@ -46,6 +53,7 @@ class Recipe:
     identity: nn.Module | None = None
     discriminator: nn.Module | None = None
     discriminator_optimizer: optax.GradientTransformation | None = None
+    game: Game = GAMES["least_squares"]
     condition_on_keypoints: bool = False
     detach_keypoints: bool = True
     heatmap_variance: float = 0.01
@@ -55,6 +63,8 @@ class Recipe:
     sigma_spline: float = 0.005
     spline_points: int = 5
     align_corners: bool = True
+    rotation_order: str = "pitch_yaw_roll"
+    pi: float = PUBLISHED_PI
     axis_swap: bool = False
     pose_scale: float = 0.25
     augment: Augment | None = None

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from thf_jax.ops.sampling import resize_map
 from thf_jax.training.progress import tile
 from thf_jax.training.recipe import Recipe
-from thf_jax.types import Rendering
+from thf_jax.types import Rendering, Warp
 
 COLOURS = np.array([[230, 60, 60], [60, 200, 80], [70, 110, 240], [240, 200, 40], [200, 80, 220], [60, 210, 220]]) / 255
 
@@ -34,6 +34,7 @@ def sample_picture(recipe: Recipe, variables: Any, batch: dict[str, Array], *, r
     """A uint8 picture, a row an example: source, driving, both with keypoints, warped source, visibility, result.
 
     Where motions have no keypoints, the third picture is what was encoded of the source, such as an embedded face.
+    Where a volume is warped, there is no warped source.
     """
     source, driving = (np.asarray(batch[name][:rows], np.float32) / 255 for name in ("source", "driving"))
     seen = jax.device_get(_look(recipe.module, variables, source, driving))
@@ -51,23 +52,16 @@ def _look(module: Any, variables: Any, source: Any, driving: Any) -> tuple[Array
     if visibility is None:
         visibility = jnp.ones_like(rendering.image)
     visibility = jax.vmap(lambda one: resize_map(one, driving.shape[1:3]))(visibility)
-    return encoded.image, encoded.motion, motion, rendering, jnp.broadcast_to(visibility, rendering.image.shape)
+    at, to = (one.posed(encoded) if hasattr(one, "posed") else None for one in (encoded.motion, motion))
+    return encoded.image, at, to, rendering, jnp.broadcast_to(visibility, rendering.image.shape)
 
 
 def _row(source: np.ndarray, driving: np.ndarray, seen: tuple[Any, ...]) -> list[np.ndarray]:
     encoded, at, to, rendering, visibility = seen
-    return [
-        source,
-        driving,
-        _marked(encoded, at),
-        _marked(driving, to),
-        rendering.warp.deformed,
-        visibility,
-        rendering.image,
-    ]
+    warped: list[Any] = [rendering.warp.deformed] if isinstance(rendering.warp, Warp) else []
+    return [source, driving, _marked(encoded, at), _marked(driving, to), *warped, visibility, rendering.image]
 
 
-def _marked(image: np.ndarray, motion: Any) -> np.ndarray:
-    """The image with the motion's keypoints, if it has any."""
-    position = getattr(motion, "position", None)
-    return image if position is None else draw_keypoints(image, position)
+def _marked(image: np.ndarray, keypoints: Any) -> np.ndarray:
+    """The image with the keypoints, if there are any; of those in 3-D, x and y."""
+    return image if keypoints is None else draw_keypoints(image, keypoints.position[:, :2])

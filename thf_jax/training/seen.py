@@ -9,18 +9,11 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from thf_jax.ops.keypoints import gaussian_heatmaps
 from thf_jax.ops.splines import Deformation, deform_image, random_deformation
-from thf_jax.training.recipe import DISENTANGLED, EQUIVARIANCE, RENDERED, Recipe
-from thf_jax.training.state import NetworkState, TrainState
+from thf_jax.training.judge import Judged, judge
+from thf_jax.training.recipe import DISENTANGLED, EQUIVARIANCE, POSED, RENDERED, Recipe
+from thf_jax.training.state import TrainState
 from thf_jax.types import Keypoints, Rendering
-
-
-class Judged(NamedTuple):
-    """What the discriminator says of one batch of images."""
-
-    scores: Float[Array, "b y x 1"]
-    features: list[Array]
 
 
 class Seen(NamedTuple):
@@ -29,7 +22,9 @@ class Seen(NamedTuple):
     source: Float[Array, "b h w 3"]
     target: Float[Array, "b h w 3"]
     driving: Any
+    degrees: Float[Array, "b 3"] | None = None
     rendering: Rendering | None = None
+    keypoints: Keypoints | None = None
     deformation: Deformation | None = None
     transformed: Keypoints | None = None
     combined: Keypoints | None = None
@@ -45,27 +40,17 @@ def look(
 
     Args:
         images: `source` [b h w 3] or, several of one person, [b n h w 3]; `driving` [b h w 3]; where a term asks for it
-            `stranger` [b h w 3], a frame of another person.
+            `stranger` [b h w 3], a frame of another person, and `pose` [b 3], how the head of the driving frame is
+            turned: yaw, pitch and roll in degrees.
         key: of the random deformation or stretching.
     """
     deformed = _deform(recipe, key, images["driving"]) if recipe.asks_for(*EQUIVARIANCE) else None
 
     def passes(module: Any) -> Seen:
-        source, target = images["source"], images["driving"]
-        first = source[:, 0] if source.ndim == 5 else source
-        if recipe.asks_for(*RENDERED, "stranger"):
-            made = module(source, target, train=True)
-            seen = Seen(first, target, made.motion, made.rendering)
-            if recipe.asks_for("stranger"):
-                stranger = module.motion(images["stranger"], train=True)
-                seen = seen._replace(stranger=module.render(made.encoded, stranger, train=True))
-        else:
-            seen = Seen(first, target, module.motion(target, train=True))
+        seen = _first_look(recipe, module, images, deformed)
         if recipe.asks_for(*DISENTANGLED):
             seen = seen._replace(combined=_disentangled(recipe, module, key, seen))
-        if deformed is None:
-            return seen
-        return seen._replace(deformation=deformed[0], transformed=module.motion(deformed[1], train=True))
+        return seen
 
     network = state.animator
     run = nn.apply(passes, recipe.module, mutable=list(network.statistics))
@@ -77,6 +62,28 @@ def look(
         recipe, state.discriminator, state.discriminator.params, driving, seen.rendering.image, seen.target
     )
     return seen._replace(fake=fake, real=real), statistics, judge_statistics
+
+
+def _first_look(
+    recipe: Recipe, module: Any, images: Mapping[str, Array], deformed: tuple[Deformation, Array] | None
+) -> Seen:
+    """The frames, what moves in them, and the source in the pose of the driving frame."""
+    source, target = images["source"], images["driving"]
+    seen = Seen(source[:, 0] if source.ndim == 5 else source, target, None, images.get("pose"))
+    if not recipe.asks_for(*RENDERED, "stranger", *POSED):
+        return seen._replace(driving=module.motion(target, train=True))
+    made = module(source, target, train=True)
+    seen = seen._replace(driving=made.motion, rendering=made.rendering)
+    if recipe.asks_for("stranger"):
+        stranger = module.motion(images["stranger"], train=True)
+        seen = seen._replace(stranger=module.render(made.encoded, stranger, train=True))
+    if recipe.asks_for(*POSED):
+        seen = seen._replace(keypoints=made.motion.posed(made.encoded))
+    if deformed is not None:
+        deformation, image = deformed
+        transformed = module.motion(image, train=True).posed(made.encoded)
+        seen = seen._replace(deformation=deformation, transformed=transformed)
+    return seen
 
 
 def _deform(recipe: Recipe, key: PRNGKeyArray, images: Array) -> tuple[Deformation, Array]:
@@ -98,23 +105,3 @@ def _disentangled(recipe: Recipe, module: Any, key: PRNGKeyArray, seen: Seen) ->
     low, high = 1 - recipe.pose_scale, 1 + recipe.pose_scale
     stretch = jax.random.uniform(key, (pose.position.shape[0], 1, 2), pose.position.dtype, low, high)
     return module.combine(identity, pose.stretched(stretch), train=True)
-
-
-def judge(
-    recipe: Recipe, network: NetworkState, params: Any, driving: Any, *batches: Array
-) -> tuple[list[Judged], Any]:
-    """The discriminator on several batches of the same pose, one after the other, and its statistics after them."""
-    heatmaps = None
-    if recipe.condition_on_keypoints:
-        shape = batches[0].shape[1:3]
-        heatmaps = recipe.heatmap_gain * jax.vmap(
-            lambda one: gaussian_heatmaps(
-                one.position, shape, variance=recipe.heatmap_variance, covariance=one.covariance
-            )
-        )(driving)
-
-    def all_batches(module: Any) -> list[Judged]:
-        return [Judged(*module(images, heatmaps, train=True)) for images in batches]
-
-    run = nn.apply(all_batches, recipe.discriminator, mutable=list(network.statistics))  # pyright: ignore
-    return run({"params": params, **network.statistics})

@@ -12,19 +12,22 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from data_pipelines.augment import color_jitter
-from thf_jax.errors import InputError
+from thf_jax.errors import InputError, nearest
 from thf_jax.inference.load import load
 from thf_jax.interop.vgg import load_face_vgg, load_vgg19
+from thf_jax.losses.adversarial import GAMES, Game
 from thf_jax.models import build
-from thf_jax.nn.discriminator import PatchDiscriminator
+from thf_jax.nn.discriminator import MultiScaleDiscriminator
 from thf_jax.nn.vgg import VGG19, FaceVGG
+from thf_jax.ops.rotation import PUBLISHED_PI
 from thf_jax.training.config import Config
 from thf_jax.training.optimizers import optimizer
-from thf_jax.training.recipe import DISENTANGLED, EQUIVARIANCE, Recipe
+from thf_jax.training.recipe import DISENTANGLED, POSED, Recipe
 from thf_jax.training.state import TrainState, create_network, start
 
 _NEEDS = {
-    "detector": (*EQUIVARIANCE, "keypoint_prior"),
+    "detector": POSED,
+    "estimator": ("depth_prior", "head_pose", "deformation_prior"),
     "avd": DISENTANGLED,
 }
 """The part of a system without which terms have no meaning."""
@@ -42,7 +45,9 @@ def build_recipe(config: Config, steps: int) -> Recipe:
     if not judged:
         weights["feature_matching"] = 0.0
     _check_losses(config.system, module, weights)
-    motion = getattr(module, "dense_motion", None)
+    if judged:
+        _check_heatmaps(config.system, module, config.discriminator)
+    motion, estimator = (getattr(module, part, None) for part in ("dense_motion", "estimator"))
     discriminator, optimizing = config.discriminator, config.optimizer
     jitter = dict(config.data.jitter)
     return Recipe(
@@ -54,15 +59,18 @@ def build_recipe(config: Config, steps: int) -> Recipe:
         identity=FaceVGG() if weights["identity"] or weights["stranger"] else None,
         discriminator=_discriminator(discriminator) if judged else None,
         discriminator_optimizer=optimizer(optimizing, steps) if judged else None,
+        game=_game(discriminator.loss),
         condition_on_keypoints=discriminator.keypoints,
         detach_keypoints=discriminator.detach_keypoints,
         heatmap_variance=discriminator.heatmap_variance,
         heatmap_gain=discriminator.heatmap_gain,
-        matching=tuple(discriminator.matching) or None,
+        matching=tuple(discriminator.matching) * len(discriminator.scales) or None,
         sigma_affine=config.equivariance.sigma_affine,
         sigma_spline=config.equivariance.sigma_spline,
         spline_points=config.equivariance.points,
         align_corners=getattr(motion, "align_corners", True),
+        rotation_order=getattr(estimator, "order", "pitch_yaw_roll"),
+        pi=getattr(estimator, "pi", PUBLISHED_PI),
         axis_swap=getattr(motion, "axis_swap", False),
         pose_scale=config.avd.pose_scale,
         augment=(lambda key, batch: color_jitter(key, batch, **jitter)) if any(jitter.values()) else None,
@@ -78,8 +86,30 @@ def _check_losses(system: str, module: nn.Module, weights: dict[str, float]) -> 
             )
 
 
-def _discriminator(settings: Config) -> PatchDiscriminator:
-    return PatchDiscriminator(settings.width, settings.depth, settings.most, settings.spectral_norm, settings.pool_last)
+def _check_heatmaps(system: str, module: nn.Module, settings: Config) -> None:
+    in_plane = getattr(module, "detector", None) is not None and getattr(module, "estimator", None) is None
+    if settings.keypoints and not in_plane:
+        raise InputError(
+            f"a discriminator sees heat-maps of keypoints in the plane, which {system} does not have: "
+            "give --config.discriminator.keypoints=False"
+        )
+
+
+def _game(name: str) -> Game:
+    if name not in GAMES:
+        raise InputError(f"there is no adversarial loss named {name!r}{nearest(name, GAMES)}")
+    return GAMES[name]
+
+
+def _discriminator(settings: Config) -> MultiScaleDiscriminator:
+    return MultiScaleDiscriminator(
+        tuple(settings.scales),
+        settings.width,
+        settings.depth,
+        settings.most,
+        settings.spectral_norm,
+        settings.pool_last,
+    )
 
 
 def initial_state(config: Config, recipe: Recipe, key: jax.Array) -> TrainState:

@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from thf_jax.losses import terms
+from thf_jax.losses import head_terms, terms
 from thf_jax.losses.objective import objective
+from thf_jax.training.judge import judge
 from thf_jax.training.recipe import Recipe
-from thf_jax.training.seen import Seen, judge, look
+from thf_jax.training.seen import Seen, look
 from thf_jax.training.state import NetworkState, TrainState, apply_gradients
 
 
@@ -28,13 +29,14 @@ def train_step(
     Args:
         frozen: variables of the networks of the losses, `{"perceptual": ..., "identity": ...}`; those that no loss asks
             for are left out.
-        batch: see `seen.look`; uint8 or floating in [0, 1].
+        batch: see `seen.look`; images are uint8 or floating in [0, 1].
         key: of the run; the step's own randomness is `fold_in(key, state.step)`.
     """
     augment_key, look_key = jax.random.split(jax.random.fold_in(key, state.step))
     images = as_floats(batch)
     if recipe.augment is not None:
-        images = recipe.augment(augment_key, images)
+        pictures = {name: image for name, image in images.items() if name != "pose"}
+        images |= recipe.augment(augment_key, pictures)
 
     def loss(params: Any) -> tuple[Array, Any]:
         seen, statistics, judge_statistics = look(recipe, state, params, images, look_key)
@@ -59,6 +61,8 @@ def generator_terms(recipe: Recipe, seen: Seen, frozen: Any) -> dict[str, Callab
     found = jax.lax.stop_gradient(driving)  # what AVD is to find must not come towards it
     # What is None here belongs to terms whose weight is 0, which nobody calls.
     made: Any = seen.rendering
+    keypoints: Any = seen.keypoints
+    degrees: Any = seen.degrees
     stranger: Any = seen.stranger
     combined: Any = seen.combined
     deformed: Any = (seen.deformation, seen.transformed)
@@ -77,12 +81,15 @@ def generator_terms(recipe: Recipe, seen: Seen, frozen: Any) -> dict[str, Callab
         "perceptual": lambda: terms.perceptual(features("perceptual"), made.image, target, scales=recipe.scales),
         "identity": lambda: content(made.image, target),
         "stranger": lambda: content(stranger.image, seen.source),
-        "equivariance_position": lambda: terms.equivariance_position(driving, *deformed),
-        "equivariance_jacobian": lambda: terms.equivariance_jacobian(driving, *deformed, axis_swap=recipe.axis_swap),
-        "keypoint_prior": lambda: terms.keypoint_prior(driving),
+        "equivariance_position": lambda: terms.equivariance_position(keypoints, *deformed),
+        "equivariance_jacobian": lambda: terms.equivariance_jacobian(keypoints, *deformed, axis_swap=recipe.axis_swap),
+        "keypoint_prior": lambda: terms.keypoint_prior(keypoints),
+        "depth_prior": lambda: head_terms.depth_prior(keypoints),
+        "head_pose": lambda: head_terms.head_pose(driving, degrees, order=recipe.rotation_order, pi=recipe.pi),
+        "deformation_prior": lambda: head_terms.deformation_prior(driving),
         "avd_position": lambda: terms.reconstruction(combined.position, found.position),
         "avd_jacobian": lambda: terms.reconstruction(combined.jacobian, found.jacobian),
-        "adversarial": lambda: terms.adversarial_generator(fake.scores),
+        "adversarial": lambda: recipe.game.generator(fake.scores),
         "feature_matching": lambda: terms.feature_matching(real.features, fake.features, weights=recipe.matching),
     }
 
@@ -99,7 +106,7 @@ def _discriminator_step(recipe: Recipe, network: NetworkState, seen: Seen) -> tu
 
     def loss(params: Any) -> tuple[Array, Any]:
         (real, fake), statistics = judge(recipe, network, params, driving, seen.target, fake_images)
-        return terms.adversarial_discriminator(real.scores, fake.scores), statistics
+        return recipe.game.discriminator(real.scores, fake.scores), statistics
 
     (value, statistics), gradients = jax.value_and_grad(loss, has_aux=True)(network.params)
     return apply_gradients(network, gradients, statistics, recipe.discriminator_optimizer), value  # pyright: ignore
