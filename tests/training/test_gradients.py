@@ -112,7 +112,7 @@ def test_the_second_stage_changes_the_avd_network_alone_and_the_detectors_statis
     for part in ("detector", "dense_motion", "generator", "background"):
         assert_equal(ours.params[part], theirs.params[part])
     changed = jax.tree.map(lambda a, b: bool((a != b).any()), ours.params["avd"], theirs.params["avd"])
-    assert changed["decoder"]["dense3"] == {"bias": True, "kernel": True}
+    assert changed["decoder"]["layer3"] == {"bias": True, "kernel": True}
     assert all(layer["kernel"] for name in changed for layer in changed[name].values() if "kernel" in layer)
     # As published, regions are found in training mode and their running statistics go on.
     moved = jax.tree.map(
