@@ -95,14 +95,16 @@ def test_a_loss_is_float32_where_activations_are_of_half(loss):
     assert value.dtype == jnp.float32 and value.shape == ()
 
 
-def test_a_discriminator_of_several_scales_is_one_of_each():
+@pytest.mark.parametrize("heatmaps", [None, numbers(1, 16, 16, 2, seed=9)], ids=["alone", "heatmaps"])
+def test_a_discriminator_of_several_scales_is_one_of_each(heatmaps):
     image = numbers(1, 16, 16, 3)
     judge = MultiScaleDiscriminator((1.0, 0.5), width=2, depth=1)
-    variables = jax.jit(lambda x: judge.init(jax.random.key(0), x, train=False))(image)
-    judged = judge.apply(variables, image, train=False)
+    variables = jax.jit(lambda x: judge.init(jax.random.key(0), x, heatmaps, train=False))(image)
+    judged = judge.apply(variables, image, heatmaps, train=False)
     assert len(judged) == 2
-    for index, picture in enumerate((image, downsample(image[0], 0.5)[None])):
+    for index, scale in enumerate((1.0, 0.5)):
+        picture, maps = (None if x is None else downsample(x[0], scale)[None] for x in (image, heatmaps))
         alone = PatchDiscriminator(2, 1)
-        score, features = alone.apply({"params": variables["params"][f"scale{index}"]}, picture, train=False)
+        score, features = alone.apply({"params": variables["params"][f"scale{index}"]}, picture, maps, train=False)
         np.testing.assert_allclose(judged[index][0], score, atol=1e-5)
         np.testing.assert_allclose(judged[index][1][0], features[0], atol=1e-5)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from tests.training.samples import SYSTEMS
+from thf_jax.errors import InputError
 from thf_jax.training.setup import build_recipe, frozen_variables, initial_state
 from thf_jax.training.step import train_step
 
@@ -22,7 +23,6 @@ COMBINED = [
     ("mraa", "debug+avd+no_background"),
     ("mraa", "debug+avd+regions_5"),
     ("face_vid2vid", "mini64"),
-    ("face_vid2vid", "debug+plain"),
 ]
 HEADS = {"perceptual", "adversarial", "feature_matching", "equivariance_position"}
 HEADS |= {"keypoint_prior", "depth_prior", "head_pose", "deformation_prior"}
@@ -64,3 +64,18 @@ def test_a_step_of_every_variant(system, name):
 def test_the_published_recipes_have_the_papers_terms(system, name, terms):
     config = CONFIGS[system].get_config(name)
     assert {term for term, weight in build_recipe(config, 10).weights.items() if weight} == terms
+
+
+@pytest.mark.parametrize(
+    ("system", "changes", "message"),
+    [
+        ("face_vid2vid", {"discriminator.loss": "hing"}, "no adversarial loss named 'hing'.*'hinge'"),
+        ("face_vid2vid", {"discriminator.keypoints": True}, "keypoints in the plane.*give --config.discriminator"),
+        ("fomm", {"loss.head_pose": 1.0}, "the loss head_pose needs the part estimator, which this fomm does not have"),
+    ],
+)
+def test_settings_that_do_not_go_together(system, changes, message):
+    config = CONFIGS[system].get_config("debug")
+    config.update_from_flattened_dict(changes)
+    with pytest.raises(InputError, match=message):
+        build_recipe(config, 10)

@@ -82,7 +82,7 @@ def _check_losses(system: str, module: nn.Module, weights: dict[str, float]) -> 
         asked = [name for name in names if weights[name]]
         if asked and getattr(module, part, None) is None:
             raise InputError(
-                f"the loss {asked[0]} needs a {part}, which this {system} does not have: set its weight to 0"
+                f"the loss {asked[0]} needs the part {part}, which this {system} does not have: set its weight to 0"
             )
 
 
