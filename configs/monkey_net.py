@@ -27,6 +27,7 @@ def get_config(variant: str = "") -> Config:
     config.discriminator.detach_keypoints = False
     config.discriminator.heatmap_gain = 0.01
     config.data.jitter = ConfigDict({"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0})
+    config.data.identity_sampling = False
     config.data.repeats = 1
     config.optimizer.decay_at = ()
     config.train.batch_size = 20

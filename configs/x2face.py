@@ -5,7 +5,7 @@
         --config.data.location=DIR --config.train.start_from=runs/x2face --config.identity.weights=face_vgg11.pth
 
 Variants stand after a colon, several joined by `+`, the later ones winning: `configs/x2face.py:mini64+one_source`.
-Published: three sources and one driving frame of a clip, stochastic gradient descent, batch 16; L1 0.078 on VoxCeleb1
+Published: three sources and one driving frame of a clip (the paper; the released script has one source), batch 16; L1 0.078 on VoxCeleb1
 in FOMM's comparison.
 """
 
@@ -24,6 +24,7 @@ def get_config(variant: str = "") -> Config:
     """
     config = base("x2face", reconstruction=1.0)
     config.data.sources = 3
+    config.data.identity_sampling = False
     config.data.repeats = 1
     config.data.time_flip = 0.75  # each of the four frames is the driving one equally often
     config.data.mirror = 0.0
@@ -32,7 +33,7 @@ def get_config(variant: str = "") -> Config:
     config.optimizer.learning_rate = 1e-3
     config.optimizer.decay_at = ()
     config.train.batch_size = 16
-    config.train.epochs = 3000.0
+    config.train.steps = 6_000_000  # at most: 3000 epochs, each cut at 2000 steps
     return varied(config, variant, {**variants(), **ablations()})
 
 
@@ -41,7 +42,7 @@ def variants() -> dict[str, dict[str, Any]]:
     return {
         # The second stage, from a trained first one that --config.train.start_from names: content of a face network
         # beside the pictures, and alone where a stranger drives. The authors tell neither layers nor weights.
-        "identity": {"loss.identity": 0.1, "loss.stranger": 0.1, "train.epochs": 500.0},
+        "identity": {"loss.identity": 0.1, "loss.stranger": 0.1, "train.steps": 1_000_000},
         "mini64": {**SMALL_RUN, **_MINI64},
         "debug": {**DEBUG_RUN, **_DEBUG},
     }

@@ -30,6 +30,14 @@ def test_the_head_pose_loss_is_in_degrees():
     assert head_terms.head_pose(older, jnp.asarray(ANGLES)) > 1
 
 
+@pytest.mark.parametrize("angles", [(95, 0, 0), (-97, 5, -3), (0, 0, 179.5)])
+def test_a_perfect_pose_costs_nothing_far_from_the_front(angles):
+    degrees = jnp.asarray([angles, angles], jnp.float32)
+    motion = HeadMotion(rotation_matrix(*degrees.T, pi=3.14), numbers(2, 3), numbers(2, 5, 3))
+    assert head_terms.head_pose(motion, degrees) < 0.05
+    assert head_terms.head_pose(motion, degrees + jnp.array([0, 0, 1.5])) == pytest.approx(1.5, abs=0.05)
+
+
 def test_frames_without_a_label_do_not_count():
     labels = jnp.array([[np.nan, np.nan, np.nan], [-40, 24, -15]], jnp.float32)
     loss, slope = jax.value_and_grad(lambda motion: head_terms.head_pose(motion, labels))(heads())

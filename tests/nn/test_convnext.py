@@ -74,6 +74,13 @@ def test_response_normalisation_begins_as_the_identity():
     np.testing.assert_array_equal(found, X)
 
 
+def test_a_silent_channel_has_a_finite_slope():
+    module, x = ResponseNorm(), numbers(1, 3, 3, 4).at[..., 2].set(0.0)
+    variables = {"params": {"gamma": jnp.ones(4), "beta": jnp.zeros(4)}}
+    slope = jax.grad(lambda x: module.apply(variables, x).sum())(x)
+    assert np.isfinite(slope).all() and np.abs(slope[..., 2]).min() > 0
+
+
 def test_a_block():
     variables = positive(ConvNeXtBlock(), X)
     found = jax.jit(ConvNeXtBlock().apply)(variables, X)

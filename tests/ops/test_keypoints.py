@@ -170,3 +170,11 @@ def test_derivatives_of_covariances():
     factor = numbers(3, 2, 2, seed=9)
     covariance = factor @ factor.mT + 0.3 * jnp.eye(2)
     check_derivatives(lambda at, x: gaussian_heatmaps(at, (3, 4), variance=1.0, covariance=x), position, covariance)
+
+
+@pytest.mark.parametrize("variance", [1e-3, 1e-4, 2e-5, 1e-6])
+def test_a_narrow_covariance_is_a_narrow_heatmap(variance):
+    """A tenth of the pixels' distance is as narrow as any: nothing is widened on the way."""
+    covariance = jnp.array([[[variance, 0], [0, variance]]])
+    wide = gaussian_heatmaps(jnp.array([[0.022, 0.0]]), (3, 3), variance=1.0, covariance=covariance)
+    assert float(wide[1, 1, 0]) == pytest.approx(np.exp(-0.5 * 0.022**2 / variance), rel=1e-3, abs=1e-6)

@@ -125,6 +125,7 @@ def test_a_run_stops_at_a_loss_that_is_not_finite_and_saves_nothing(tmp_path):
         ({**ADVERSARIAL, "discriminator.depth": 4}, "too small for a 4 x 4 convolution"),
         ({"perceptual.taps": 5, "perceptual.scales": (1.0, 0.5)}, "at least 16 pixels, not 8 x 8"),
         ({"train.start_from": "nowhere"}, "no folder named 'nowhere'"),
+        ({**ADVERSARIAL, "discriminator.matching": (1.0, 0.1)}, "has 2 weights for 1 blocks"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(tmp_path, changes, sentence):

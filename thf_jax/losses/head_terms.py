@@ -4,11 +4,13 @@ Its other terms are those of `terms`: perceptual, feature matching, equivariance
 and the hinge of `adversarial`.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from thf_jax.ops.rotation import PUBLISHED_PI, angles_of
+from thf_jax.ops.rotation import PUBLISHED_PI, angles_of, rotation_matrix
 from thf_jax.types import HeadMotion, Keypoints
 
 Scalar = Float[Array, ""]
@@ -22,14 +24,16 @@ def head_pose(
     Args:
         degrees: yaw, pitch and roll, from labels that come with the data or from a network that was taught to see them;
             no gradient flows into them. NaN where nobody knows, such as a frame without a face.
-        order, pi: how the model composes rotations, see `ops.rotation.rotation_matrix`. Angles beyond a quarter turn of
-            yaw are compared as those of the same rotation within it.
+        order, pi: how the model composes rotations, see `ops.rotation.rotation_matrix`. Where the middle angle is more
+            than a quarter turn, both rotations are read as the same one within it.
     """
-    ours = jnp.stack(angles_of(motion.rotation, order=order, pi=pi), axis=-1)
     known = jnp.isfinite(degrees).all(-1)
-    goal = jnp.where(known[:, None], jax.lax.stop_gradient(degrees), ours)  # chosen before the difference: NaN spreads
-    off = jnp.abs(ours - goal).astype(jnp.float32).sum(-1)
-    return off.sum() / jnp.maximum(known.astype(jnp.float32).sum(), 1)
+    labels = jnp.where(known[:, None], jax.lax.stop_gradient(degrees), 0)  # chosen first: NaN spreads
+    wanted = rotation_matrix(*jnp.moveaxis(labels, -1, 0), order=order, pi=pi)
+    ours, goal = (jnp.stack(angles_of(turn, order=order, pi=pi), -1) for turn in (motion.rotation, wanted))
+    whole = 360 * math.pi / pi  # a turn, in the model's degrees
+    off = jnp.abs((ours - goal + whole / 2) % whole - whole / 2).astype(jnp.float32).sum(-1)
+    return jnp.where(known, off, 0).sum() / jnp.maximum(known.astype(jnp.float32).sum(), 1)
 
 
 def deformation_prior(motion: HeadMotion) -> Scalar:

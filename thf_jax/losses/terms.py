@@ -88,12 +88,13 @@ def keypoint_prior(driving: Keypoints, *, least_square: float = 0.1) -> Scalar:
 def feature_matching(real: Sequence[Array], fake: Sequence[Array], *, weights: Sequence[float] | None = None) -> Scalar:
     """The mean absolute difference of the discriminator's features, summed over its blocks.
 
-    No gradient flows into `real`.
+    Where the discriminator is shown keypoints that are being trained, `real` depends on them as `fake` does, and the
+    gradient flows through both.
 
     Args:
         weights: one a block; 1 each where not given.
     """
     total = jnp.zeros((), jnp.float32)
     for weight, ours, theirs in zip(weights or [1.0] * len(real), real, fake, strict=True):
-        total += weight * reconstruction(jax.lax.stop_gradient(ours), theirs)
+        total += weight * reconstruction(ours, theirs)
     return total

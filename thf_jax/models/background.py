@@ -1,5 +1,6 @@
 """The background predictor of MRAA: how what stands behind moves."""
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
@@ -38,7 +39,11 @@ class BackgroundPredictor(nn.Module):
         features = Encoder(self.width, self.depth, self.most, name="encoder")(both, train=train)[-1].mean((1, 2))
         identity = jnp.eye(3).reshape(-1)
         entries = nn.Dense(
-            len(free), kernel_init=nn.initializers.zeros, bias_init=lambda *_: identity[free], name="entries"
+            len(free),
+            precision=jax.lax.Precision.HIGHEST,  # these are positions
+            kernel_init=nn.initializers.zeros,
+            bias_init=lambda *_: identity[free],
+            name="entries",
         )(features)
         rows = jnp.broadcast_to(identity.astype(entries.dtype), (source.shape[0], 9))
         return rows.at[:, free].set(entries).reshape(-1, 3, 3)

@@ -67,11 +67,12 @@ class LivePortrait(nn.Module):
         return self.corrector.open_lips(source, openness)
 
     def __call__(self, source: Array, driving: Array, *, train: bool = False) -> Reconstruction:
-        """All three verbs at once, corrections included. Initialises every parameter."""
+        """All three verbs at once: the source in the pose of the driving frame. Initialises every parameter."""
         encoded, motion = self.encode(source, train=train), self.motion(driving, train=train)
-        still, driven = (one.pose(encoded.canonical).position for one in (encoded.motion, motion))
-        corrected = Keypoints(self.corrector(still, driven))
-        return Reconstruction(encoded, motion, self.render(encoded, corrected, train=train))
+        if self.is_initializing():
+            still = encoded.motion.pose(encoded.canonical).position
+            self.corrector(still, still)
+        return Reconstruction(encoded, motion, self.render(encoded, motion, train=train))
 
 
 LIVE_PORTRAIT = System(

@@ -19,7 +19,9 @@ class ResponseNorm(nn.Module):
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         gamma = self.param("gamma", nn.initializers.zeros, (x.shape[-1],))
         beta = self.param("beta", nn.initializers.zeros, (x.shape[-1],))
-        response = jnp.sqrt(jnp.sum(jnp.square(x), axis=(1, 2), keepdims=True))
+        square = jnp.sum(jnp.square(x), axis=(1, 2), keepdims=True)
+        # The root has no slope at 0, where a channel is silent; the inner `where` keeps its NaN out of the gradient.
+        response = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
         share = response / (response.mean(axis=-1, keepdims=True) + 1e-6)
         return x + gamma.astype(x.dtype) * (x * share) + beta.astype(x.dtype)
 

@@ -8,6 +8,11 @@ from jaxtyping import Array, Float
 from thf_jax.nn.blocks import convolve, torch_bias, torch_uniform
 
 
+def _product(first: Array, second: Array) -> Array:
+    """At full precision: an error in the singular value is one in every output."""
+    return jnp.matmul(first, second, precision=jax.lax.Precision.HIGHEST)
+
+
 def _unit(vector: Array, epsilon: float = 1e-12) -> Array:
     return vector / jnp.maximum(jnp.linalg.norm(vector), epsilon)
 
@@ -47,11 +52,11 @@ class SpectralConv(nn.Module):
         u, v = stored_u.value, stored_v.value
         if train:
             fixed = jax.lax.stop_gradient(matrix)
-            v = _unit(fixed.T @ u)
-            u = _unit(fixed @ v)
+            v = _unit(_product(fixed.T, u))
+            u = _unit(_product(fixed, v))
             if not self.is_initializing():
                 stored_u.value, stored_v.value = u, v
-        return u @ matrix @ v
+        return _product(u, _product(matrix, v))
 
     def _random_unit(self, count: int) -> Array:
         return _unit(jax.random.normal(self.make_rng("params"), (count,)))

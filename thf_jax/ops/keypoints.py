@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from thf_jax.ops.linalg2 import inverse
+from thf_jax.ops.linalg2 import SMALLEST_EIGENVALUE, inverse
 from thf_jax.ops.sampling import pixel_grid
 
 
@@ -60,5 +60,7 @@ def gaussian_heatmaps(
     offset = pixel_grid(shape, position.dtype)[..., None, :] - position
     if covariance is None:
         return jnp.exp(-0.5 * jnp.sum(offset**2, axis=-1) / variance)
-    precise = jax.lax.Precision.HIGHEST
-    return jnp.exp(-0.5 * jnp.einsum("hwki,kij,hwkj->hwk", offset, inverse(covariance), offset, precision=precise))
+    # Inverted at a size of 1: the guard of `inverse` is meant for a flat shape, not for a small one.
+    size = jnp.maximum(jnp.abs(covariance).max((-2, -1), keepdims=True), SMALLEST_EIGENVALUE)
+    inverted, precise = inverse(covariance / size) / size, jax.lax.Precision.HIGHEST
+    return jnp.exp(-0.5 * jnp.einsum("hwki,kij,hwkj->hwk", offset, inverted, offset, precision=precise))

@@ -102,6 +102,11 @@ def _game(name: str) -> Game:
 
 
 def _discriminator(settings: Config) -> MultiScaleDiscriminator:
+    if settings.matching and len(settings.matching) != settings.depth:
+        raise InputError(
+            f"discriminator.matching has {len(settings.matching)} weights for {settings.depth} blocks: give as many as "
+            "discriminator.depth, or none"
+        )
     return MultiScaleDiscriminator(
         tuple(settings.scales),
         settings.width,
