@@ -127,6 +127,11 @@ def test_a_moving_source_keeps_its_rate_and_its_surroundings(thf, portrait, prov
     [
         (["--compare"], "--compare is for portraits that stand still"),
         (["--best-frame"], "--best-frame is for portraits that stand still"),
+        (["--source-also", "a.png"], "--source-also is for portraits that stand still"),
+        (["--codes", "a.npz"], "--codes is for portraits that stand still"),
+        (["--rate", "0"], "--rate is for portraits that stand still"),
+        (["--mode", "avd"], "mode= is an option of the system mraa"),
+        (["--adapt-variance"], "adapt_variance= is an option of the system monkey_net"),
         (["--paste-back"], "say with --landmarks how"),
         (["--region", "nose"], "no region of a face named 'nose'"),
         (["--rescale"], "keeps its own size"),

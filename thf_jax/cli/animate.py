@@ -135,7 +135,7 @@ def run(options: argparse.Namespace) -> None:
     from thf_jax.inference.warp_affine import crop_face, halved
 
     if options.moving_source:
-        return moving_source.run(options, view_options(options) | portrait_options(options))
+        return moving_source.run(options, _special_options(options))
     _refuse_contradictions(options)
     source, *more = map(read_source, [options.source, *options.source_also])
     driver = open_driver(options.driving, options.codes, options.rate)
@@ -144,8 +144,7 @@ def run(options: argparse.Namespace) -> None:
     keep_compiled_programs()
     model = options.model or default_model()
     animator = load(model)
-    special = view_options(options) | portrait_options(options)
-    special |= {name: value for name in _SPECIAL if (value := getattr(options, name))}
+    special = _special_options(options)
     square = _portrait_square(options, special.get("landmarks"), source)
     face = look(source, animator.size, crop=options.crop) if square is None else halved(crop_face(source, square))
     others = [look(picture, animator.size, crop=options.crop) for picture in more]
@@ -174,6 +173,12 @@ def run(options: argparse.Namespace) -> None:
         for result, frame in progress:
             write(compose(result, frame))
     print(f"wrote {target}: {progress.summary()}")
+
+
+def _special_options(options: argparse.Namespace) -> dict[str, Any]:
+    """The keywords of `thf_jax.animate` for what single systems alone can do."""
+    own = {name: value for name in _SPECIAL if (value := getattr(options, name))}
+    return own | view_options(options) | portrait_options(options)
 
 
 def _portrait_square(options: argparse.Namespace, see: LandmarkProvider | None, source: Any) -> FaceSquare | None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from thf_jax.inference.face_square import FaceSquare
     from thf_jax.inference.landmarks import LandmarkProvider
 
-_STILL = ("detail", "compare", "best_frame", "adapt_scale")
+_STILL = ("detail", "compare", "best_frame", "adapt_scale", "source_also", "codes", "rate")
 """Options of portraits that stand still."""
 
 
@@ -62,7 +62,8 @@ def run(options: argparse.Namespace, special: dict[str, Any]) -> None:
 
 def _refuse(options: argparse.Namespace, special: dict[str, Any]) -> None:
     for name in _STILL:
-        if getattr(options, name):
+        # A rate of 0 was given as well.
+        if getattr(options, name) or (name == "rate" and options.rate is not None):
             raise InputError(f"--{name.replace('_', '-')} is for portraits that stand still: leave --moving-source out")
     if options.paste_back and "landmarks" not in special:
         raise InputError("--paste-back into a moving source needs to know where the face is: say with --landmarks how")
