@@ -126,6 +126,9 @@ def test_unknown_regions_are_refused(names, sentence):
         ({"retarget": ("eyes",), "normalize_lips": True}, "beside retarget"),
         ({"retarget": ("lips",), "hold_eyes": True}, "beside retarget"),
         ({"keep_motion": True}, "keep_motion"),
+        ({"keep_motion": True, "retarget": ("eyes",), "relative": False}, "keep_motion is for relative motion"),
+        ({"retarget": ("eyes",), "region": "lips"}, "takes the place of what region= drives"),
+        ({"retarget": ("eyes",), "region": ["pose", "lips"]}, "takes the place of what region= drives"),
         ({"normalize_lips": True, "relative": False}, "relative=False"),
     ],
 )

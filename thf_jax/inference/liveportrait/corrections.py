@@ -74,8 +74,8 @@ def corrected(
         first: the openness of the source's first frame.
     """
     if options.retarget:
-        kept = options.keep_motion or not options.relative
-        moved = (driven if kept else still) + _retargeting(still, source, driver, correctors, options)
+        base = still if options.retargets_alone else driven
+        moved = base + _retargeting(still, source, driver, correctors, options)
         resting = 0.0
     else:
         moved, resting = driven, _resting(still, source, first, correctors, options)
