@@ -169,6 +169,8 @@ def test_motion_is_no_source_and_other_systems_have_none_that_move(thf, portrait
         (["--landmarks", "finds_faces:count"], "no function count"),
         (["--landmarks", "finds_faces:blind"], "no face was found"),
         (["--adapt-scale"], "adapt_scale means nothing"),
+        (["--mode", "avd", "--landmarks", "finds_faces:blind"], "mode= is an option of the system mraa"),
+        (["--detail"], "--detail needs a model that warps pictures"),
     ],
 )
 def test_what_is_wrong_ends_with_status_2(thf, portrait, provider, photo, short, tmp_path, words, sentence):

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace, special: dict[str, Any]) -> None:
 
     from thf_jax.cli.compilation_cache import keep_compiled_programs
     from thf_jax.cli.progress import Progress
-    from thf_jax.inference.animate import animate
+    from thf_jax.inference.animate import animate, check_special
     from thf_jax.inference.assets import default_model
     from thf_jax.inference.driving import open_driving
     from thf_jax.inference.face_square import find_driving_square
@@ -44,6 +44,7 @@ def run(options: argparse.Namespace, special: dict[str, Any]) -> None:
         raise InputError(f"{target} would take the place of what it is made from; choose another --output")
     keep_compiled_programs()
     animator = load(options.model or default_model())
+    check_special(special, animator.system)
     if animator.system != "liveportrait":
         raise InputError(f"--moving-source is for models of liveportrait, and this one is of {animator.system}")
     shown = Progress(source.frames(), label="looking at the source", total=source.length)
