@@ -54,7 +54,9 @@ def run(options: argparse.Namespace, special: dict[str, Any]) -> None:
     frames = driving_frames(driving, animator.size, crop=options.crop, square=square)
     chosen = {"relative": options.relative, "smooth": options.smooth, **special}
     progress = Progress(animate(animator, np.stack(faces), frames, **chosen), label="animating", total=len(faces))
-    with open_video(target, source.rate, sound_from=driving.sound or source.sound) as write:
+    # The result has the source's rate, at which the sound of a driver of another rate would run away from its pictures.
+    driver_sound = driving.sound if driving.rate == source.rate else None
+    with open_video(target, source.rate, sound_from=driver_sound or source.sound) as write:
         for picture, square, rendering in zip(source.frames(), squares, progress, strict=False):
             result = to_uint8(np.asarray(rendering.image))
             write(paste_face(picture, result, square) if options.paste_back and square is not None else result)
