@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from thf_jax.errors import InputError
-from thf_jax.inference.liveportrait.corrections import hull_ratio
+from thf_jax.inference.best_frame import hull_ratio
 from thf_jax.inference.liveportrait.expressions import RANGES, expression_edit
 from thf_jax.inference.liveportrait.motion import (
     held_in_place,
