@@ -1,6 +1,6 @@
 """Measure how fast something is on this machine.
 
-python -m experiments.benchmark --what input --data LOCATION [--size 64|256] [--seconds 10]
+python -m experiments.benchmark [--what input] [--data LOCATION] [--size 64|256] [--seconds 10]
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from data_pipelines.augment import color_jitter
-from data_pipelines.datasets import open_dataset
+from data_pipelines.datasets import DRAWN, open_dataset
 from data_pipelines.loader import pair_batches
 from experiments.command import command_parser, run_command
 from thf_jax.cli.parser import Parser
@@ -35,7 +35,9 @@ def options() -> Parser:
     """The command's options."""
     parser = command_parser("benchmark", __doc__)
     parser.add_argument("--what", choices=sorted(MEASURE), default="input", help="input: training pairs a second")
-    parser.add_argument("--data", required=True, help="a built dataset, its name, or a folder of splits of clips")
+    parser.add_argument(
+        "--data", default=DRAWN, help="a built dataset, its name, or a folder of splits of clips (drawn heads)"
+    )
     parser.add_argument("--data_dir", help="where built datasets lie, if --data is a name such as voxceleb/256")
     parser.add_argument("--split", default="train")
     parser.add_argument("--size", type=int, help="the side of the frames; by default that of the data")

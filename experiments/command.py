@@ -10,6 +10,7 @@ from typing import Any
 
 from thf_jax.cli.exit_status import exit_status
 from thf_jax.cli.parser import Parser
+from thf_jax.errors import InputError
 from thf_jax.inference.outputs import appearing
 
 
@@ -25,17 +26,40 @@ def run_command(
     return exit_status(name, lambda words: run(options().parse_args(words)), arguments)
 
 
+def around_section(page: Path, name: str) -> tuple[str, str]:
+    """What stands before and after the section `name` of a Markdown page; without it, before and after its place.
+
+    Raises:
+        InputError: the page cannot be read as text, or the section begins and does not end.
+    """
+    begin, end = _marks(name)
+    try:
+        before = page.read_text(encoding="utf-8") if page.is_file() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the page {page}: {error}") from error
+    head, found, rest = before.partition(begin)
+    if not found:
+        return (head.rstrip("\n") + "\n\n" if head else ""), "\n"
+    _, ended, tail = rest.partition(end)
+    if not ended:
+        raise InputError(f"the page {page} has the comment {begin} and no {end} after it: put it back where it belongs")
+    return head, tail
+
+
+def _marks(name: str) -> tuple[str, str]:
+    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+
+
 def write_section(page: Path, name: str, text: str) -> None:
     """A Markdown page with this text as its section `name`, which takes the place of the one that was there.
 
     Sections stand between comments that name them, so that a command can renew its own and leave the rest alone; where
     the page has none of that name it is put at the end.
+
+    Raises:
+        InputError: as `around_section`.
     """
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    before = page.read_text(encoding="utf-8") if page.is_file() else ""
-    head, found, rest = before.partition(begin)
-    tail = rest.partition(end)[2] if found else "\n"
-    head = head if found or not head else head.rstrip("\n") + "\n\n"
+    (begin, end), (head, tail) = _marks(name), around_section(page, name)
     with appearing(page) as partial:
         partial.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
 

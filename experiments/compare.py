@@ -15,12 +15,13 @@ import numpy as np
 from tqdm import tqdm
 
 from data_pipelines.datasets import open_dataset
-from experiments.command import command_parser, run_command, write_json, write_section
+from experiments.command import around_section, command_parser, run_command, write_json, write_section
 from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
 from thf_jax.evaluation.protocol import evaluate, summary
 from thf_jax.inference.load import load
 from thf_jax.inference.outputs import check_output
+from thf_jax.models.animator import Animator
 from thf_jax.training.run_files import Run, read_run
 from thf_jax.training.state import count_parameters
 
@@ -48,13 +49,18 @@ def options() -> Parser:
     return parser
 
 
-def score(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+def labelled(text: str) -> tuple[str, str]:
+    """The label and the model that `[LABEL=]MODEL` names; a file or folder of the whole name is a model itself."""
+    label, found, model = text.partition("=")
+    if not found or Path(text).exists():
+        return Path(text).name, text
+    return label or Path(model).name, model
+
+
+def score(label: str, model: str, animator: Animator, arguments: argparse.Namespace) -> dict[str, Any]:
     """What is known of one model: its scores, of each clip and together, and its run."""
-    label, _, model = name.rpartition("=")
-    animator = load(model)
     dataset = open_dataset(arguments.data, arguments.split, data_dir=arguments.data_dir, size=animator.size)
     scores = evaluate(animator, dataset, every=arguments.every)
-    label = label or Path(model).name
     clips = list(tqdm(scores, total=len(dataset.clips), unit="clip", desc=label, disable=not sys.stderr.isatty()))
     return {
         "label": label,
@@ -95,10 +101,22 @@ def _settings(runs: list[tuple[str, Run]]) -> list[str]:
         return []
     lines = ["", "| model | command | steps | batch | images/s |", "| --- | --- | --- | --- | --- |"]
     for label, run in runs:
-        command = " ".join(word for word in run.arguments if not word.startswith("--workdir"))
+        command = " ".join(_shown(run.arguments))
         rate = np.median([line["images_per_second"] for line in run.metrics]) if run.metrics else float("nan")
         lines.append(f"| {label} | `{command}` | {run.step} | {run.config['train']['batch_size']} | {rate:.1f} |")
     return lines
+
+
+def _shown(arguments: list[str]) -> list[str]:
+    """The words of a command without `--workdir DIR` or `--workdir=DIR`."""
+    words = iter(arguments)
+    shown = []
+    for word in words:
+        if word == "--workdir":
+            next(words, None)
+        elif not word.startswith("--workdir="):
+            shown.append(word)
+    return shown
 
 
 def _curves(runs: list[tuple[str, Run]]) -> list[str]:
@@ -140,7 +158,11 @@ def run(arguments: argparse.Namespace) -> None:
         raise InputError(f"--every is 1 or more, not {arguments.every}")
     output = check_output(arguments.output, (".md",))
     scores = None if arguments.json is None else check_output(arguments.json, (".json",))
-    rows = [score(name, arguments) for name in arguments.model]
+    around_section(output, SECTION)
+    named = [labelled(text) for text in arguments.model]
+    # All are loaded before the first is scored, which may take hours.
+    animators = [load(model) for _, model in named]
+    rows = [score(*pair, animator, arguments) for pair, animator in zip(named, animators, strict=True)]
     text = page(rows)
     print(text)
     write_section(output, SECTION, text)

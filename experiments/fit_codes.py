@@ -35,6 +35,7 @@ from thf_jax.interop.x2face_codes import PUBLISHED_FEATURE, published_audio_code
 from thf_jax.models.animator import Animator
 from thf_jax.models.x2face_codes import AudioCodes, PoseCodes
 
+RIDGE = 1e-3
 CHUNK = 32
 """Frames that are read by the model at once."""
 
@@ -48,7 +49,7 @@ def options() -> Parser:
     parser.add_argument("--data_dir", help="where built datasets lie, if --data is a name")
     parser.add_argument("--split", default="train")
     parser.add_argument(
-        "--ridge", type=float, default=1e-3, help="the penalty, relative to the variances (%(default)s)"
+        "--ridge", type=float, help=f"the penalty, relative to the variances ({RIDGE} where none is given)"
     )
     parser.add_argument("--published", nargs="+", metavar="FILE", help="the authors' files, in place of model and data")
     parser.add_argument("--output", required=True, type=Path, help="an npz file, for `thf animate --codes`")
@@ -58,10 +59,20 @@ def options() -> Parser:
 def run(arguments: argparse.Namespace) -> None:
     """Fit, say how well the maps explain what they were fitted on, and write them."""
     output = check_output(arguments.output, (SUFFIX,))
+    if arguments.published:
+        _refuse_beside_published(arguments, output)
     codes = _published(arguments.what, arguments.published) if arguments.published else _fitted(arguments)
     feature = PUBLISHED_FEATURE if arguments.published else NAME
     feature = feature if arguments.what == "audio" else None
     print(f"wrote {write_codes(output, codes, feature=feature)}")
+
+
+def _refuse_beside_published(arguments: argparse.Namespace, output: Path) -> None:
+    for name in ("model", "data", "ridge"):
+        if getattr(arguments, name) is not None:
+            raise InputError(f"--{name} is for fitting, and --published fits nothing: leave one of them out")
+    if output.resolve() in [Path(file).resolve() for file in arguments.published]:
+        raise InputError(f"{output} would take the place of what it is made from; choose another --output")
 
 
 def _published(what: str, files: list[str]) -> PoseCodes | AudioCodes:
@@ -75,8 +86,9 @@ def _published(what: str, files: list[str]) -> PoseCodes | AudioCodes:
 def _fitted(arguments: argparse.Namespace) -> PoseCodes | AudioCodes:
     if not arguments.model or not arguments.data:
         raise InputError("fitting takes --model and --data; --published takes over the authors' files in their place")
-    if not arguments.ridge >= 0:
-        raise InputError(f"--ridge is 0 or more, not {arguments.ridge}")
+    strength = RIDGE if arguments.ridge is None else arguments.ridge
+    if not 0 <= strength < float("inf"):
+        raise InputError(f"--ridge is 0 or more, not {strength}")
     animator = load(arguments.model)
     if animator.system != "x2face":
         raise InputError(f"codes are x2face's, and the model {arguments.model} is of {animator.system}")
@@ -84,12 +96,12 @@ def _fitted(arguments: argparse.Namespace) -> PoseCodes | AudioCodes:
     codes, others = zip(*tqdm(pairs, unit="clip", disable=not sys.stderr.isatty()), strict=True)
     print(f"{sum(map(len, codes))} frames of {len(codes)} clips")
     if arguments.what == "audio":
-        audio = fit_audio_codes(codes, others, strength=arguments.ridge)
+        audio = fit_audio_codes(codes, others, strength=strength)
         rectified = [np.maximum(rows, 0) for rows in codes]
         share = explained(others, rectified, lambda rows: rows @ np.asarray(audio.code_from_feature).T)
         print(f"sound explains {share:.1%} of how codes vary within clips")
         return audio
-    pose = fit_pose_codes(codes, others, strength=arguments.ridge)
+    pose = fit_pose_codes(codes, others, strength=strength)
     to, back = np.asarray(pose.pose_from_code), np.asarray(pose.code_from_pose)
     print(f"the code explains {explained(codes, others, lambda rows: rows @ to.T):.1%} of how heads turn within clips")
     print(

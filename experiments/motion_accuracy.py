@@ -20,6 +20,7 @@ from thf_jax.errors import InputError
 from thf_jax.evaluation.motion_accuracy import evaluate_motion, summary
 from thf_jax.inference.load import load
 from thf_jax.inference.outputs import check_output
+from thf_jax.models.animator import Animator
 
 
 def options() -> Parser:
@@ -56,9 +57,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def score(model: str, arguments: argparse.Namespace) -> dict[str, Any]:
+def score(model: str, animator: Animator, arguments: argparse.Namespace) -> dict[str, Any]:
     """The scores of one model, of each clip and together."""
-    animator = load(model)
     heads = on_the_fly(
         arguments.split,
         size=animator.size,
@@ -86,7 +86,9 @@ def run(arguments: argparse.Namespace) -> None:
     if not 0 <= arguments.occluded <= 100:
         raise InputError(f"--occluded is a percentage from 0 to 100, not {arguments.occluded}")
     output = None if arguments.output is None else check_output(arguments.output, (".json",))
-    rows = [score(model, arguments) for model in arguments.model]
+    # All are loaded before the first is scored.
+    animators = [load(model) for model in arguments.model]
+    rows = [score(model, animator, arguments) for model, animator in zip(arguments.model, animators, strict=True)]
     print(table(rows))
     if output is not None:
         names = ("split", "frames", "every", "occluded", "seed")

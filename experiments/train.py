@@ -13,12 +13,11 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from data_pipelines.datasets import open_dataset
-from data_pipelines.errors import InputError as DataError
 from data_pipelines.validate import quick_problems, table
+from thf_jax.cli.exit_status import WRONG_INPUT, exit_status
 from thf_jax.errors import InputError
 from thf_jax.training.config import Config
 from thf_jax.training.loop import train
-from thf_jax.training.progress import NonFiniteLossError
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "The configuration: a Python file, and after a colon a variant."
@@ -73,25 +72,21 @@ def explain(error: Exception) -> str:
     return f"the configuration or an option is wrong: {' '.join(text.split())}"
 
 
-def refuse(sentence: str, status: int = 2) -> NoReturn:
-    """Say what was wrong, and end."""
+def refuse(sentence: str) -> NoReturn:
+    """Say what was wrong with the options, and end."""
     print(f"train: {sentence}", file=sys.stderr)
-    sys.exit(status)
+    sys.exit(WRONG_INPUT)
 
 
-def main(arguments: list[str]) -> None:
-    """The command; see the module's docstring."""
+def main(arguments: list[str]) -> int:
+    """The command's exit status: 0 done, 1 the work failed, 2 for wrong input, 130 if it was interrupted."""
     logging.set_verbosity(logging.WARNING)
     if len(arguments) > 1:
         refuse(f"{arguments[1]!r} is not an option: options begin with --")
-    if CONFIG.value is None or WORKDIR.value is None:
+    config, workdir = CONFIG.value, WORKDIR.value
+    if config is None or workdir is None:
         refuse("both --config, for instance configs/fomm.py:debug, and --workdir are needed")
-    try:
-        run(CONFIG.value, Path(WORKDIR.value))
-    except (InputError, DataError, NonFiniteLossError) as error:
-        if DEBUG.value:
-            raise
-        refuse(str(error), status=1 if isinstance(error, NonFiniteLossError) else 2)
+    return exit_status("train", lambda _: run(config, Path(workdir)), ["--debug"] if DEBUG.value else [])
 
 
 if __name__ == "__main__":

@@ -191,6 +191,7 @@ WRONG = {
     "output over the driving": ["{photo}", "{in}/whole.mkv", "-o", "{in}/whole.mkv"],
     "contradiction": ["{photo}", "{clip}", "--absolute", "--adapt-scale"],
     "another contradiction": ["{photo}", "{clip}", "--absolute", "--best-frame"],
+    "a third contradiction": ["{photo}", "{clip}", "--absolute", "--mode", "avd"],
     "two views": ["{photo}", "{clip}", "--compare", "--paste-back"],
     "negative smoothing": ["{photo}", "{clip}", "--smooth", "-1"],
     "no number": ["{photo}", "{clip}", "--smooth", "much"],

@@ -127,6 +127,11 @@ def test_a_moving_source_keeps_its_rate_and_its_surroundings(thf, portrait, prov
     [
         (["--compare"], "--compare is for portraits that stand still"),
         (["--best-frame"], "--best-frame is for portraits that stand still"),
+        (["--source-also", "a.png"], "--source-also is for portraits that stand still"),
+        (["--codes", "a.npz"], "--codes is for portraits that stand still"),
+        (["--rate", "0"], "--rate is for portraits that stand still"),
+        (["--mode", "avd"], "mode= is an option of the system mraa"),
+        (["--adapt-variance"], "adapt_variance= is an option of the system monkey_net"),
         (["--paste-back"], "say with --landmarks how"),
         (["--region", "nose"], "no region of a face named 'nose'"),
         (["--rescale"], "keeps its own size"),
@@ -164,6 +169,8 @@ def test_motion_is_no_source_and_other_systems_have_none_that_move(thf, portrait
         (["--landmarks", "finds_faces:count"], "no function count"),
         (["--landmarks", "finds_faces:blind"], "no face was found"),
         (["--adapt-scale"], "adapt_scale means nothing"),
+        (["--mode", "avd", "--landmarks", "finds_faces:blind"], "mode= is an option of the system mraa"),
+        (["--detail"], "--detail needs a model that warps pictures"),
     ],
 )
 def test_what_is_wrong_ends_with_status_2(thf, portrait, provider, photo, short, tmp_path, words, sentence):

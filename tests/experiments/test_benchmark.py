@@ -11,9 +11,7 @@ from experiments.benchmark import main, measure
 
 
 def test_input_speed_is_a_line_each(capsys):
-    assert (
-        main(["--what", "input", "--data", "moving_heads", "--size", "8", "--batch_size", "4", "--seconds", "0.2"]) == 0
-    )
+    assert main(["--what", "input", "--size", "8", "--batch_size", "4", "--seconds", "0.2"]) == 0
     head, read, jittered = capsys.readouterr().out.splitlines()
     assert head == "moving_heads, train: 16 clips of 8 x 8; batches of 4 pairs, 2 threads"
     for line, name in ((read, "read, decoded, flipped"), (jittered, "and colours jittered on the cpu")):

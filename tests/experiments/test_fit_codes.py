@@ -106,6 +106,10 @@ def test_published_maps_are_taken_over(tmp_path):
         (["--what", "audio", "--model", "MODEL", "--data", "FOLDER"], "has no clip with sound"),
         (["--what", "audio", "--published", "a.npz", "b.npz"], "is one file, not 2"),
         (["--what", "pose", "--model", "MODEL", "--data", "moving_heads", "--ridge", "-1"], "--ridge is 0 or more"),
+        (["--what", "pose", "--published", "a.pth", "--model", "MODEL"], "--model is for fitting"),
+        (["--what", "pose", "--published", "a.pth", "--data", "FOLDER"], "--data is for fitting"),
+        (["--what", "pose", "--published", "a.pth", "--ridge", "0"], "--ridge is for fitting"),
+        (["--what", "audio", "--published", "OUTPUT"], "would take the place of what it is made from"),
     ],
 )
 def test_wrong_input_is_answered_with_one_sentence(model, tmp_path, capsys, words, sentence):
@@ -115,6 +119,7 @@ def test_wrong_input_is_answered_with_one_sentence(model, tmp_path, capsys, word
     if "FOMM" in words:
         names["FOMM"] = str(save_model(tmp_path / "fomm", tiny_animator(), "A card."))
     out = tmp_path / "codes.npz"
+    names["OUTPUT"] = str(out)
     assert main([names.get(word, word) for word in words] + ["--output", str(out)]) == 2
     assert sentence in capsys.readouterr().err.splitlines()[-1]
     assert not out.exists()

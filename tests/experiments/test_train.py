@@ -1,5 +1,7 @@
 """What the training command does before it trains."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,6 +9,7 @@ from PIL import Image
 from configs.fomm import get_config
 from data_pipelines.errors import InputError
 from experiments import train
+from thf_jax.training.progress import NonFiniteLossError
 
 SIDE = 8
 
@@ -59,3 +62,27 @@ def test_an_empty_split_stops(tmp_path, trained):
     with pytest.raises(InputError, match="no split 'train', it has eval"):
         run(tmp_path / "clips", tmp_path / "run")
     assert trained == [] and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        (None, 0, ""),
+        (InputError("no such clip"), 2, "train: no such clip"),
+        (NonFiniteLossError("the loss is nan"), 1, "train: the work failed: NonFiniteLossError: the loss is nan"),
+        (OSError(28, "No space left on device"), 1, "train: the work failed: OSError"),
+        (FileNotFoundError(2, "No such file or directory", "a.png"), 2, "train: the file or folder a.png cannot"),
+        (KeyboardInterrupt(), 130, "train: interrupted"),
+    ],
+)
+def test_however_training_ends_it_is_one_sentence_and_a_status(monkeypatch, capsys, error, status, sentence):
+    def run(config, workdir):
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(train, "run", run)
+    for name, value in {"CONFIG": get_config("debug"), "WORKDIR": "run", "DEBUG": False}.items():
+        monkeypatch.setattr(train, name, SimpleNamespace(value=value))
+    assert train.main(["train"]) == status
+    said = capsys.readouterr().err
+    assert said.startswith(sentence) and len(said.splitlines()) == (status != 0)

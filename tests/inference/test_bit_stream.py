@@ -1,5 +1,8 @@
 """Motion as bits: exact after rounding, within half a step before, and much smaller than the numbers themselves."""
 
+import json
+import struct
+import zlib
 from fractions import Fraction
 
 import jax
@@ -8,7 +11,7 @@ import numpy as np
 import pytest
 
 from thf_jax.errors import InputError
-from thf_jax.inference.bit_stream import Steps, pack, quantised, unpack
+from thf_jax.inference.bit_stream import MAGIC, Steps, pack, quantised, unpack, unpacked
 from thf_jax.inference.motion_files import MotionFile
 from thf_jax.ops.rotation import angles_of, rotation_matrix
 from thf_jax.types import HeadMotion, Keypoints
@@ -98,6 +101,37 @@ def test_other_files_and_steps_are_refused(tmp_path):
     with pytest.raises(InputError, match="no bit stream of motion; `thf motion pack` makes one"):
         unpack(tmp_path / "short.bits")
     with pytest.raises(InputError, match="the angle step is above 0, not -1"):
-        pack(motion_file(HEADS), Steps(angle=-1.0))
+        Steps(angle=-1.0)
     with pytest.raises(InputError, match="motion of the kind int is not packed"):
         pack(motion_file(3))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rate": "0/1"},
+        {"rate": "1/0"},
+        {"size": "large"},
+        {"frames": -1},
+        {"frames": 10**9},
+        {"fields": {"position": [10**6, 10**6]}},
+        {"kind": "Regions"},
+        {"steps": {"angle": float("nan")}},
+        {"steps": {"position": "1"}},
+    ],
+)
+def test_a_header_that_means_nothing_is_refused(changes):
+    """Its checksum is right: it was written so."""
+    content = pack(motion_file(Keypoints(POINTS.position[:2])))
+    begin = len(MAGIC) + 8
+    (length,) = struct.unpack_from("<I", content, len(MAGIC))
+    text = json.dumps(json.loads(content[begin : begin + length]) | changes).encode()
+    body = text + content[begin + length :]
+    with pytest.raises(InputError, match="nod is of another version of this program"):
+        unpacked(MAGIC + struct.pack("<II", len(text), zlib.crc32(body)) + body, "nod")
+
+
+@pytest.mark.parametrize("number", [1e12, np.nan, -np.inf])
+def test_numbers_that_no_step_reaches_are_refused(number):
+    with pytest.raises(InputError, match=r"not finite, or more than 2147483648 steps of 0\.5"):
+        quantised(np.array([0.0, number]), 0.5)

@@ -110,6 +110,13 @@ def broken(**changes: Any) -> dict[str, Any]:
         {"motion": [3], "output_fps": 25},
         template() | {"output_fps": "fast"},
         template() | {"output_fps": -1},
+        template() | {"output_fps": 0},
+        template() | {"output_fps": float("nan")},
+        template() | {"output_fps": float("inf")},
+        template() | {"output_fps": "1/0"},
+        template() | {"c_lip_lst": 5},
+        template() | {"c_lip_lst": ["open"] * COUNT},
+        template() | {"c_lip_lst": [np.full((1, 1), np.nan, np.float32)] * COUNT},
         broken(exp=np.zeros((1, 20, 3), np.float32)),
         broken(t=np.full((1, 3), np.nan, np.float32)),
         broken(R=None),
@@ -119,6 +126,15 @@ def broken(**changes: Any) -> dict[str, Any]:
 def test_what_is_no_template_is_refused(tmp_path, content):
     with pytest.raises(InputError, match=r"d\.pkl"):
         read_template(write(tmp_path / "d.pkl", content))
+
+
+def test_lists_of_the_same_lists_are_visited_once(tmp_path):
+    """A thousand times a thousand times a thousand places, in a few kilobytes."""
+    value: Any = 1
+    for _ in range(4):
+        value = [value] * 1000
+    with pytest.raises(InputError, match="no list of motions"):
+        read_template(write(tmp_path / "d.pkl", value))
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -142,3 +158,5 @@ def test_the_neutral_expression(tmp_path):
     np.testing.assert_array_equal(found, values[0].astype(np.float32))
     with pytest.raises(InputError, match="lip_array"):
         read_neutral(write(tmp_path / "other.pkl", template()))
+    with pytest.raises(InputError, match="is not made of finite numbers"):
+        read_neutral(write(tmp_path / "infinite.pkl", np.full((1, 21, 3), np.inf)))

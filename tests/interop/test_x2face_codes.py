@@ -64,6 +64,9 @@ def test_a_layer_that_is_missing_or_does_not_fit_is_named(tmp_path):
     with pytest.raises(InputError, match=r"\(code_from_pose, scale, var\): give posereg\.pth together with"):
         published_pose_codes([saved(tmp_path, "posereg.pth", POSE_LAYERS)])
     wrong = {**CODE_LAYERS, "0.weight": np.zeros((5, 3), np.float32)}
+    infinite = {**CODE_LAYERS, "1.weight": np.full(6, np.nan, np.float32)}
+    with pytest.raises(InputError, match="scale has numbers that are not finite"):
+        published_pose_codes([saved(tmp_path, "a.pth", POSE_LAYERS), saved(tmp_path, "b.pth", infinite)])
     with pytest.raises(InputError, match=r"code_from_pose has the shape \(5, 3\), not \(6, 3\)"):
         published_pose_codes([saved(tmp_path, "a.pth", POSE_LAYERS), saved(tmp_path, "b.pth", wrong)])
 
@@ -111,6 +114,12 @@ def test_the_numbers_alone_do_as_well(tmp_path):
     np.savez(tmp_path / "flat.npz", coef=INTERCEPT)
     with pytest.raises(InputError, match="no matrix of coefficients"):
         published_audio_codes(tmp_path / "flat.npz")
+    np.savez(tmp_path / "infinite.npz", coef=np.full((6, 4), np.inf))
+    with pytest.raises(InputError, match="coefficients that are not finite"):
+        published_audio_codes(tmp_path / "infinite.npz")
+    (tmp_path / "damaged.npz").write_bytes((tmp_path / "codes.npz").read_bytes()[:-30])
+    with pytest.raises(InputError, match="no archive with the arrays coef and intercept"):
+        published_audio_codes(tmp_path / "damaged.npz")
     with pytest.raises(InputError, match="cannot read the regression"):
         published_audio_codes(tmp_path / "missing.pkl")
 

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import argparse
 import functools
-import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from thf_jax.cli import moving_source
+from thf_jax.cli.animate_inputs import back_into, bound, driving_square, portrait_square, takes_several
 from thf_jax.cli.free_view import add_view_options, view_options
 from thf_jax.cli.portrait import add_portrait_options, portrait_options
 from thf_jax.errors import InputError
-
-if TYPE_CHECKING:
-    from thf_jax.inference.driving import Driving
-    from thf_jax.inference.face_square import FaceSquare
-    from thf_jax.inference.landmarks import LandmarkProvider
-    from thf_jax.inference.motion_files import MotionFile
-    from thf_jax.inference.tracks import Track
-    from thf_jax.models.animator import Animator
-
 
 _SPECIAL = ("mode", "adapt_variance")
 """Options of single systems, by their names in `thf_jax.animate`."""
@@ -124,18 +115,19 @@ def run(options: argparse.Namespace) -> None:
     """Write the video."""
     from thf_jax.cli.compilation_cache import keep_compiled_programs
     from thf_jax.cli.progress import Progress
+    from thf_jax.inference.animate import check_special
     from thf_jax.inference.assets import default_model
     from thf_jax.inference.best_frame import best_frame
     from thf_jax.inference.crop import look
     from thf_jax.inference.driving import read_source
-    from thf_jax.inference.film import composer, detail_of, driving_frames, results
+    from thf_jax.inference.film import check_detail, composer, detail_of, driving_frames, results
     from thf_jax.inference.load import load
     from thf_jax.inference.tracks import open_driver
     from thf_jax.inference.video import check_video_output, open_video
     from thf_jax.inference.warp_affine import crop_face, halved
 
     if options.moving_source:
-        return moving_source.run(options, view_options(options) | portrait_options(options))
+        return moving_source.run(options, _special_options(options))
     _refuse_contradictions(options)
     source, *more = map(read_source, [options.source, *options.source_also])
     driver = open_driver(options.driving, options.codes, options.rate)
@@ -144,15 +136,18 @@ def run(options: argparse.Namespace) -> None:
     keep_compiled_programs()
     model = options.model or default_model()
     animator = load(model)
-    special = view_options(options) | portrait_options(options)
-    special |= {name: value for name in _SPECIAL if (value := getattr(options, name))}
-    square = _portrait_square(options, special.get("landmarks"), source)
+    # Checked before faces are looked for and frames compared, which take their time.
+    special = _special_options(options)
+    check_special(special, animator.system)
+    if options.detail:
+        check_detail(animator)
+    square = portrait_square(options, special.get("landmarks"), source)
     face = look(source, animator.size, crop=options.crop) if square is None else halved(crop_face(source, square))
     others = [look(picture, animator.size, crop=options.crop) for picture in more]
-    faces = [face, *others] if _takes_several(animator.system, others) else face
-    driving = _bound(driver, model, animator, faces)
-    driving_square = _driving_square(options, special.get("landmarks"), driving)
-    driven_by: dict[str, Any] = {"crop": options.crop, "square": driving_square}
+    faces = [face, *others] if takes_several(animator.system, others) else face
+    driving = bound(driver, model, animator, faces)
+    square_of_driver = driving_square(options, special.get("landmarks"), driving)
+    driven_by: dict[str, Any] = {"crop": options.crop, "square": square_of_driver}
     relative = options.relative and not driving.absolute
     motion_options = {"relative": relative, "adapt_scale": options.adapt_scale, "smooth": options.smooth}
     if options.best_frame:
@@ -167,7 +162,7 @@ def run(options: argparse.Namespace) -> None:
     shown = face if detail is None else detail
     compose = composer(source, shown, crop=options.crop, paste_back=options.paste_back, compare=options.compare)
     if square is not None and options.paste_back:
-        compose = functools.partial(_back_into, source, square)
+        compose = functools.partial(back_into, source, square)
     moving = results(animator, faces, frames, detail=detail, **motion_options, **special)
     progress = Progress(moving, label="animating", total=driving.length)
     with open_video(target, driving.rate, sound_from=driving.sound) as write:
@@ -176,73 +171,21 @@ def run(options: argparse.Namespace) -> None:
     print(f"wrote {target}: {progress.summary()}")
 
 
-def _portrait_square(options: argparse.Namespace, see: LandmarkProvider | None, source: Any) -> FaceSquare | None:
-    """The square around the portrait's face, where landmarks tell it and it is asked for."""
-    from thf_jax.inference.face_square import find_square
-
-    return find_square(see, source) if see is not None and options.crop else None
-
-
-def _driving_square(options: argparse.Namespace, see: LandmarkProvider | None, driving: Driving) -> FaceSquare | None:
-    """The one square around the driver's face in all frames, where landmarks tell it and it is asked for."""
-    from thf_jax.cli.progress import Progress
-    from thf_jax.inference.face_square import find_driving_square
-
-    if see is None or not options.crop_driving or driving.motion is not None:
-        return None
-    return find_driving_square(see, Progress(driving.frames(), label="looking for faces", total=driving.length))
-
-
-def _back_into(source: Any, square: FaceSquare, result: Any, _: Any) -> Any:
-    """The portrait with the result in the place of its face."""
-    from thf_jax.inference.warp_affine import paste_face
-
-    return paste_face(source, result, square)
+def _special_options(options: argparse.Namespace) -> dict[str, Any]:
+    """The keywords of `thf_jax.animate` for what single systems alone can do."""
+    own = {name: value for name in _SPECIAL if (value := getattr(options, name))}
+    return own | view_options(options) | portrait_options(options)
 
 
 def _refuse_contradictions(options: argparse.Namespace) -> None:
+    if options.mode and not options.relative:
+        raise InputError(f"--mode {options.mode} carries motion over in its own way: leave --absolute out")
     for name, given in (("--adapt-scale", options.adapt_scale), ("--best-frame", options.best_frame)):
         if given and not options.relative:
             raise InputError(f"{name} shapes relative motion and means nothing with --absolute: leave one of them out")
-
-
-def _takes_several(system: str, others: list[Any]) -> bool:
-    """Whether there are further pictures, and the system takes them."""
-    from thf_jax.models import SEVERAL_SOURCES
-
-    if others and system not in SEVERAL_SOURCES:
-        systems = " and ".join(SEVERAL_SOURCES)
-        raise InputError(f"--source-also is for {systems}, and the model is of {system}: give one picture alone")
-    return bool(others)
-
-
-def _bound(driver: Driving | Track, model: str, animator: Animator, faces: Any) -> Driving:
-    """What drives this model with these pictures of the source."""
-    from thf_jax.inference.tracks import Track, drive
-
-    if isinstance(driver, Track):
-        return drive(driver, animator, faces)
-    if driver.motion is not None:
-        _check_fit(driver.motion, model, animator.system)
-    return driver
 
 
 def _refuse_overwriting(target: Path, *inputs: str | Path) -> None:
     for name in inputs:
         if target.resolve() == Path(name).resolve():
             raise InputError(f"{target} would take the place of what it is made from; choose another --output")
-
-
-def _check_fit(motion: MotionFile, model: str, system: str) -> None:
-    """Refuse motion of another system, and warn of another model's: its keypoints may sit elsewhere on the face."""
-    if motion.system != system:
-        raise InputError(
-            f"the motion is of the system {motion.system}, but the model {model} is of {system}: "
-            f"choose a model of {motion.system} with --model"
-        )
-    name = Path(model).resolve().name
-    if motion.model not in (None, name):
-        print(
-            f"note: the motion was extracted with the model {motion.model}; {name} may read it otherwise",
-            file=sys.stderr,
-        )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from thf_jax.inference.face_square import FaceSquare
     from thf_jax.inference.landmarks import LandmarkProvider
 
-_STILL = ("detail", "compare", "best_frame", "adapt_scale")
+_STILL = ("detail", "compare", "best_frame", "adapt_scale", "source_also", "codes", "rate")
 """Options of portraits that stand still."""
 
 
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace, special: dict[str, Any]) -> None:
 
     from thf_jax.cli.compilation_cache import keep_compiled_programs
     from thf_jax.cli.progress import Progress
-    from thf_jax.inference.animate import animate
+    from thf_jax.inference.animate import animate, check_special
     from thf_jax.inference.assets import default_model
     from thf_jax.inference.driving import open_driving
     from thf_jax.inference.face_square import find_driving_square
@@ -44,6 +44,7 @@ def run(options: argparse.Namespace, special: dict[str, Any]) -> None:
         raise InputError(f"{target} would take the place of what it is made from; choose another --output")
     keep_compiled_programs()
     animator = load(options.model or default_model())
+    check_special(special, animator.system)
     if animator.system != "liveportrait":
         raise InputError(f"--moving-source is for models of liveportrait, and this one is of {animator.system}")
     shown = Progress(source.frames(), label="looking at the source", total=source.length)
@@ -53,7 +54,9 @@ def run(options: argparse.Namespace, special: dict[str, Any]) -> None:
     frames = driving_frames(driving, animator.size, crop=options.crop, square=square)
     chosen = {"relative": options.relative, "smooth": options.smooth, **special}
     progress = Progress(animate(animator, np.stack(faces), frames, **chosen), label="animating", total=len(faces))
-    with open_video(target, source.rate, sound_from=driving.sound or source.sound) as write:
+    # The result has the source's rate, at which the sound of a driver of another rate would run away from its pictures.
+    driver_sound = driving.sound if driving.rate == source.rate else None
+    with open_video(target, source.rate, sound_from=driver_sound or source.sound) as write:
         for picture, square, rendering in zip(source.frames(), squares, progress, strict=False):
             result = to_uint8(np.asarray(rendering.image))
             write(paste_face(picture, result, square) if options.paste_back and square is not None else result)
@@ -62,7 +65,8 @@ def run(options: argparse.Namespace, special: dict[str, Any]) -> None:
 
 def _refuse(options: argparse.Namespace, special: dict[str, Any]) -> None:
     for name in _STILL:
-        if getattr(options, name):
+        # A rate of 0 was given as well.
+        if getattr(options, name) or (name == "rate" and options.rate is not None):
             raise InputError(f"--{name.replace('_', '-')} is for portraits that stand still: leave --moving-source out")
     if options.paste_back and "landmarks" not in special:
         raise InputError("--paste-back into a moving source needs to know where the face is: say with --landmarks how")

@@ -74,8 +74,7 @@ def animate(
     Raises:
         InputError: options that contradict each other or that the system lacks, or a motion of another system.
     """
-    _refuse(special, animator.system)
-    disentangle = _check_mode(special)
+    disentangle = check_special(special, animator.system)
     relative = relative and not disentangle
     adapt_variance = special.get("adapt_variance", False)
     if not relative and (adapt_scale or adapt_variance or initial is not None):
@@ -105,7 +104,12 @@ def animate(
     return itertools.chain.from_iterable(_running_ahead(renderings, ahead))
 
 
-def _refuse(special: dict[str, Any], system: str) -> None:
+def check_special(special: dict[str, Any], system: str) -> bool:
+    """Whether these options of single systems want motion to be carried over by the AVD network.
+
+    Raises:
+        InputError: one of them is another system's, or `mode` and `background` do not go together.
+    """
     for name in special:
         if name not in _SPECIAL:
             near = difflib.get_close_matches(name, [*_COMMON, *_SPECIAL], n=1)
@@ -114,10 +118,6 @@ def _refuse(special: dict[str, Any], system: str) -> None:
         if system not in _SPECIAL[name]:
             systems = ", ".join(_SPECIAL[name])
             raise InputError(f"{name}= is an option of the system {systems}; this model's system is {system}")
-
-
-def _check_mode(special: dict[str, Any]) -> bool:
-    """Whether motion is carried over by the AVD network."""
     mode = special.get("mode")
     if mode not in (None, "avd"):
         raise InputError(f"mode is 'avd' or left out, not {mode!r}; relative= tells the other two modes apart")

@@ -23,11 +23,16 @@ def hull_area(position: Float[np.ndarray, "k d"]) -> float:
         return 0.0
 
 
-def relative_scale(source: Any, initial: Any, *, canonical: Any = None) -> float:
-    """How much larger the source's face is than the driver's.
+def hull_ratio(source: Float[np.ndarray, "k d"], initial: Float[np.ndarray, "n d"]) -> float:
+    """The root of the ratio of the areas of two faces' hulls, in 3-D of their volumes; 1 where either hull is flat."""
+    areas = hull_area(source), hull_area(initial)
+    return float(np.sqrt(areas[0] / areas[1])) if min(areas) > 0 else 1.0
 
-    The root of the ratio of their hulls' areas, in 3-D of their volumes; 1 where either hull is flat. Both are motions
-    with keypoints, or head motions.
+
+def relative_scale(source: Any, initial: Any, *, canonical: Any = None) -> float:
+    """How much larger the source's face is than the driver's, see `hull_ratio`.
+
+    Both are motions with keypoints, or head motions.
 
     Args:
         canonical: the source's canonical keypoints [k 3], which head motions pose.
@@ -35,8 +40,7 @@ def relative_scale(source: Any, initial: Any, *, canonical: Any = None) -> float
     Raises:
         InputError: a motion without keypoints.
     """
-    areas = hull_area(_position(source, canonical)), hull_area(_position(initial, canonical))
-    return float(np.sqrt(areas[0] / areas[1])) if min(areas) > 0 else 1.0
+    return hull_ratio(_position(source, canonical), _position(initial, canonical))
 
 
 def best_frame(source: Any, motions: Iterable[Any], *, canonical: Any = None) -> tuple[int, Any]:

@@ -12,10 +12,10 @@ each, the lowest first), the header in JSON, and the stream. The header repeats 
 
 import dataclasses
 import json
+import math
 import os
 import struct
 import zlib
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,17 @@ import numpy as np
 from jaxtyping import Int
 
 from thf_jax.errors import InputError
-from thf_jax.inference.motion_files import MotionFile
+from thf_jax.inference.motion_files import MotionFile, checked_motion
 from thf_jax.inference.range_coder import Decoder, Encoder, decode_integer, encode_integer
 from thf_jax.ops.rotation import angles_of, rotation_matrix
-from thf_jax.types import HeadMotion, Keypoints
 
 MAGIC = b"thf bits"
 SUFFIX = ".bits"
-_KINDS = {"HeadMotion": HeadMotion, "Keypoints": Keypoints}
+_KINDS = ("HeadMotion", "Keypoints")
+MOST_NUMBERS = 10**8
+"""In one stream, many hours of motion: a header that was tampered with shall not fill the memory."""
+LARGEST = 2**31
+"""No rounded number is larger than so many steps."""
 _NAMES = ("yaw_pitch_roll", "position", "jacobian", "translation", "expression", "scale", "openness")
 
 
@@ -46,6 +49,13 @@ class Steps:
     matrix: float = 1 / 64
     """Of the entries of Jacobians."""
 
+    def __post_init__(self) -> None:
+        """Refuses what nothing can be rounded to."""
+        for field in dataclasses.fields(self):
+            step = getattr(self, field.name)
+            if isinstance(step, bool) or not isinstance(step, int | float) or not 0 < step < np.inf:
+                raise InputError(f"the {field.name} step is above 0, not {step}")
+
     def of(self, name: str) -> float:
         """The step of a field."""
         return {"yaw_pitch_roll": self.angle, "jacobian": self.matrix}.get(name, self.position)
@@ -55,11 +65,8 @@ def pack(file: MotionFile, steps: Steps = Steps()) -> bytes:
     """The motion file's motion as the content of a `.bits` file.
 
     Raises:
-        InputError: a step that is not positive, or motion of a kind, or with a field, that no stream holds.
+        InputError: motion of a kind, or with a field, that no stream holds; numbers too large for their step.
     """
-    for field in dataclasses.fields(steps):
-        if not 0 < getattr(steps, field.name) < np.inf:
-            raise InputError(f"the {field.name} step is above 0, not {getattr(steps, field.name)}")
     fields = _travelling(file.motion)
     header = {
         "system": file.system,
@@ -104,17 +111,27 @@ def unpacked(data: bytes, title: str) -> MotionFile:
     try:
         header = json.loads(body[:length])
         shapes = {name: tuple(shape) for name, shape in header["fields"].items()}
-        steps, frames = Steps(**header["steps"]), int(header["frames"])
+        steps, frames = Steps(**header["steps"]), header["frames"]
+        numbers = sum(map(math.prod, shapes.values()))
+        if type(frames) is not int or not 0 < frames * numbers <= MOST_NUMBERS:
+            raise ValueError(f"it has {frames} frames of {numbers} numbers")
         whole = decode(body[length:], shapes, frames)
-        motion = _arrived(header["kind"], {name: values * steps.of(name) for name, values in whole.items()})
-        return MotionFile(header["system"], header["model"], Fraction(header["rate"]), header["size"], motion)
-    except (ValueError, KeyError, TypeError) as error:
+        arrays = _arrived(header["kind"], {name: values * steps.of(name) for name, values in whole.items()})
+        return checked_motion(header, arrays)
+    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
         raise InputError(f"the bit stream {title} is of another version of this program: {error}") from error
 
 
 def quantised(values: np.ndarray, step: float) -> Int[np.ndarray, "frames *shape"]:
-    """Each number as the nearest multiple of the step."""
-    return np.rint(np.asarray(values, np.float64) / step).astype(np.int64)
+    """Each number as the nearest multiple of the step.
+
+    Raises:
+        InputError: a number is not finite, or more steps away from 0 than `LARGEST`.
+    """
+    multiples = np.rint(np.asarray(values, np.float64) / step)
+    if not (np.abs(multiples) <= LARGEST).all():
+        raise InputError(f"a number of the motion is not finite, or more than {LARGEST} steps of {step} away from 0")
+    return multiples.astype(np.int64)
 
 
 def encode(fields: dict[str, np.ndarray]) -> bytes:
@@ -173,10 +190,10 @@ def _travelling(motion: Any) -> dict[str, np.ndarray]:
     return found
 
 
-def _arrived(kind: str, fields: dict[str, np.ndarray]) -> Any:
-    """The motion that these arrays were sent for."""
+def _arrived(kind: str, fields: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays of the motion that these were sent for."""
     values = {name: np.asarray(array, np.float32) for name, array in fields.items()}
     if kind == "HeadMotion":
         yaw, pitch, roll = jnp.moveaxis(jnp.asarray(values.pop("yaw_pitch_roll")), -1, 0)
         values["rotation"] = np.asarray(rotation_matrix(yaw, pitch, roll))
-    return _KINDS[kind](**values)
+    return values

@@ -74,12 +74,17 @@ def finisher(animator: Animator, detail: Picture | None) -> Callable[[Rendering]
     """How a rendering becomes its final picture in [0, 1]: as it is, or with the detail of a larger portrait."""
     if detail is None:
         return lambda rendering: rendering.image
-    if isinstance(getattr(animator.module, "generator", None), VolumeGenerator):
-        raise InputError(f"--detail needs a model that warps pictures; {animator.system} warps a volume of features")
+    check_detail(animator)
     large = jnp.asarray(detail, jnp.float32) / 255
     parts = complete(animator.system, animator.settings).values()
     align_corners = next(part["align_corners"] for part in parts if part and "align_corners" in part)
     return lambda rendering: add_source_detail(rendering, large, align_corners=align_corners)
+
+
+def check_detail(animator: Animator) -> None:
+    """Refuse, by an InputError, a model that cannot carry a portrait's detail over."""
+    if isinstance(getattr(animator.module, "generator", None), VolumeGenerator):
+        raise InputError(f"--detail needs a model that warps pictures; {animator.system} warps a volume of features")
 
 
 def detail_of(

@@ -4,9 +4,10 @@ A provider is any function from a picture to the landmarks of one face in it, in
 where it sees no face. Six layouts are understood, told apart by the number of points.
 """
 
+import functools
 import importlib
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -40,21 +41,37 @@ _OPENINGS = {"left eye": (6, 18, 0, 12), "right eye": (30, 42, 24, 36), "lips": 
 
 
 def load_provider(name: str) -> LandmarkProvider:
-    """The provider that a user names as `package.module:function`.
+    """The provider that a user names as `package.module:function`. It may give anything that NumPy makes an array of.
 
     Raises:
-        InputError: the name has another form, or there is no such module or function.
+        InputError: the name has another form, or there is no such module or function, or the import fails; and when the
+            provider is called, where it gives something else than points (x, y).
     """
     module, _, function = name.partition(":")
     if not module or not function.isidentifier():
         raise InputError(f"a landmark provider is named package.module:function, not {name!r}")
     try:
         found = getattr(importlib.import_module(module), function, None)
-    except ImportError as error:
-        raise InputError(f"cannot import {module} of the landmark provider {name}: {error}") from error
+    except Exception as error:  # a module of somebody else's may raise anything
+        cause = f"{type(error).__name__}: {error}"
+        raise InputError(f"cannot import {module} of the landmark provider {name}: {cause}") from error
     if not callable(found):
         raise InputError(f"{module} has no function {function} to find landmarks with")
-    return cast(LandmarkProvider, found)
+    return functools.partial(_seen, found, name)
+
+
+def _seen(find: Callable[[np.ndarray], Any], name: str, picture: np.ndarray) -> Points | None:
+    """What the provider of this name finds in the picture, as an array."""
+    found = find(picture)
+    if found is None:
+        return None
+    try:
+        points = np.asarray(found)
+    except ValueError as error:
+        raise InputError(f"the landmark provider {name} gave no array of points (x, y): {error}") from error
+    if points.ndim != 2 or points.shape[1] != 2 or points.dtype.kind not in "fiu":
+        raise InputError(f"the landmark provider {name} gave {points.dtype} {list(points.shape)}, not points (x, y)")
+    return points if points.dtype.kind == "f" else points.astype(np.float32)
 
 
 def layout_of(points: Points) -> Layout:

@@ -133,7 +133,7 @@ def read_motion(path: str | os.PathLike[str]) -> MotionFile:
         found = header.get("version")
         raise InputError(f"{path} is a motion file of version {found}, and this program reads version {VERSION}")
     try:
-        return _checked(header, arrays)
+        return checked_motion(header, arrays)
     except KeyError as error:
         raise InputError(f"the motion file {path} is damaged: it lacks, or does not know, {error}") from error
     except (TypeError, ValueError, ArithmeticError) as error:
@@ -163,7 +163,12 @@ def _fields(motion: Any) -> dict[str, np.ndarray]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def _checked(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> MotionFile:
+def checked_motion(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> MotionFile:
+    """The motion that a header, as above, and its arrays tell of.
+
+    Raises:
+        KeyError, TypeError, ValueError, ArithmeticError: an entry or an array is missing, unknown or of another form.
+    """
     for name, kinds in _HEADER_TYPES.items():
         if not isinstance(header[name], kinds):
             raise ValueError(f"its {name} is {header[name]!r}")

@@ -53,6 +53,18 @@ HOURGLASS = {
     "num_blocks": Field(int, least=1, most=12),
     "scale_factor": Field(float, 1.0, least=1e-3, most=1),
 }
+UNSCALED_HOURGLASS = {key: field for key, field in HOURGLASS.items() if key != "scale_factor"}
+ONLY_TRUE = Field(bool, True, choices=(True,))
+DISCRIMINATOR = {
+    "scales": Field(list, [1]),
+    "block_expansion": Field(int, 64, least=1),
+    "max_features": Field(int, 512, least=1),
+    "num_blocks": Field(int, 4, least=1, most=12),
+    "sn": Field(bool, False),
+    "use_kp": Field(bool, False),
+    "kp_variance": Field(float, 0.01, least=1e-6),
+}
+"""Of FOMM and of face vid2vid; see `discriminator_fields`."""
 
 
 def hourglass_settings(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from thf_jax.errors import InputError
-from thf_jax.interop.authors_yaml import Configuration, Field, discriminator_fields, model_parameters
+from thf_jax.interop.authors_yaml import DISCRIMINATOR, Configuration, Field, discriminator_fields, model_parameters
 
 _BLOCKS = {"block_expansion": Field(int, least=1), "max_features": Field(int, least=1)}
 _DEPTH = Field(int, least=1, most=12)
@@ -39,15 +39,7 @@ _SCHEMA = {
             "compress": Field(int, least=1),
         },
     },
-    "discriminator_params": {
-        "scales": Field(list, [1]),
-        "block_expansion": Field(int, 64, least=1),
-        "max_features": Field(int, 512, least=1),
-        "num_blocks": Field(int, 4, least=1, most=12),
-        "sn": Field(bool, False),
-        "use_kp": Field(bool, False),
-        "kp_variance": Field(float, 0.01, least=1e-6),
-    },
+    "discriminator_params": DISCRIMINATOR,
 }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from thf_jax.interop.authors_yaml import (
+    DISCRIMINATOR,
     HOURGLASS,
     Configuration,
     Field,
@@ -34,15 +35,7 @@ _SCHEMA = {
         "estimate_occlusion_map": Field(bool, False),
         "dense_motion_params": {**HOURGLASS, "kp_variance": Field(float, 0.01, least=1e-6)},
     },
-    "discriminator_params": {
-        "scales": Field(list, [1]),
-        "block_expansion": Field(int, 64, least=1),
-        "max_features": Field(int, 512, least=1),
-        "num_blocks": Field(int, 4, least=1, most=12),
-        "sn": Field(bool, False),
-        "use_kp": Field(bool, False),
-        "kp_variance": Field(float, 0.01, least=1e-6),
-    },
+    "discriminator_params": DISCRIMINATOR,
 }
 
 

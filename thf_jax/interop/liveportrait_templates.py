@@ -45,17 +45,17 @@ def read_template(path: str | os.PathLike[str]) -> MotionFile:
         # Older files name the matrix R_d.
         rows = [{**frame, "R": frame.get("R", frame.get("R_d"))} for frame in content["motion"]]
         scale, expression, translation, rotation = (_stacked(rows, name) for name in _SHAPES)
-        rate = Fraction(content["output_fps"])
-    except (KeyError, AttributeError, TypeError, ValueError) as error:
+        rate, openness = Fraction(content["output_fps"]), _openness(content, len(rows))
+        if rate <= 0:
+            raise ValueError(f"it plays at {rate} frames a second")
+    except (KeyError, AttributeError, TypeError, ValueError, ArithmeticError) as error:
         raise InputError(f"{path} is no motion template of LivePortrait, or a damaged one: {error}") from error
-    if rate <= 0:
-        raise InputError(f"{path} is damaged: it plays at {rate} frames a second")
     fields: dict[str, Any] = {
         "rotation": np.ascontiguousarray(rotation.swapaxes(-1, -2)),
         "translation": translation * np.array([1, 1, 0], np.float32),
         "expression": expression,
         "scale": scale,
-        "openness": _openness(content, len(rows)),
+        "openness": openness,
     }
     return MotionFile("liveportrait", None, rate, SIZE, HeadMotion(**fields))
 
@@ -97,6 +97,8 @@ def read_neutral(path: str | os.PathLike[str]) -> Float[np.ndarray, "21 3"]:
     content = _read(path)
     if not isinstance(content, np.ndarray) or content.size != 63:
         raise InputError(f"{path} does not hold an expression of 21 keypoints, as LivePortrait's lip_array.pkl does")
+    if content.dtype.kind not in "fiu" or not np.isfinite(content).all():
+        raise InputError(f"{path} is damaged: its expression is not made of finite numbers")
     return content.reshape(21, 3).astype(np.float32)
 
 
@@ -107,7 +109,7 @@ def _read(path: str | os.PathLike[str]) -> Any:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     try:
         value = read_pickle(stream, constructors=CONSTRUCTORS, inert=INERT, persistent=_refuse, limit=_LIMIT)
-        return _arrays(value, _DEEPEST)
+        return _arrays(value, _DEEPEST, {})
     except RefusedError as refusal:
         raise InputError(f"{path} {refusal}") from refusal
     except (ValueError, EOFError, OverflowError) as error:
@@ -118,15 +120,23 @@ def _refuse(reference: Any) -> Any:
     raise RefusedError("refers to something outside of itself, which no motion template does")
 
 
-def _arrays(value: Any, depth: int) -> Any:
-    """The value with NumPy arrays in the place of their records, down to where a template has its last ones."""
+def _arrays(value: Any, depth: int, known: dict[tuple[int, int], Any]) -> Any:
+    """The value with NumPy arrays in the place of their records, down to where a template has its last ones.
+
+    What is in several places is visited once (`known`, by identity and depth), or lists of the same lists would take
+    exponentially long.
+    """
     if isinstance(value, NumberArray):
         return value.values
-    if isinstance(value, list) and depth:
-        return [_arrays(item, depth - 1) for item in value]
-    return (
-        {key: _arrays(item, depth - 1) for key, item in value.items()} if isinstance(value, dict) and depth else value
-    )
+    if not isinstance(value, list | dict) or not depth:
+        return value
+    place = id(value), depth
+    if place not in known:
+        if isinstance(value, list):
+            known[place] = [_arrays(item, depth - 1, known) for item in value]
+        else:
+            known[place] = {key: _arrays(item, depth - 1, known) for key, item in value.items()}
+    return known[place]
 
 
 def _stacked(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
@@ -142,4 +152,9 @@ def _openness(content: Mapping[str, Any], count: int) -> np.ndarray | None:
     if not eyes or not lips or len(eyes) != count or len(lips) != count:
         return None
     rows = [np.concatenate([np.ravel(eye), np.ravel(lip)]) for eye, lip in zip(eyes, lips, strict=True)]
-    return np.stack(rows).astype(np.float32) if all(len(row) == 3 for row in rows) else None
+    if any(len(row) != 3 for row in rows):
+        return None
+    openness = np.stack(rows).astype(np.float32)
+    if not np.isfinite(openness).all():
+        raise ValueError("how far eyes and lips are open is not finite")
+    return openness

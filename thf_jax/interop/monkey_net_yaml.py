@@ -4,17 +4,24 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from thf_jax.interop.authors_yaml import HOURGLASS, Configuration, Field, hourglass_settings, model_parameters
+from thf_jax.interop.authors_yaml import (
+    HOURGLASS,
+    ONLY_TRUE,
+    UNSCALED_HOURGLASS,
+    Configuration,
+    Field,
+    hourglass_settings,
+    model_parameters,
+)
 
-_ONLY_TRUE, _ONLY_FALSE = Field(bool, True, choices=(True,)), Field(bool, False, choices=(False,))
+_ONLY_FALSE = Field(bool, False, choices=(False,))
 _GAIN = {"norm_const": Field(float, 100.0, least=1e-6)}
 _EMBEDDING = {
-    "use_heatmap": _ONLY_TRUE,
+    "use_heatmap": ONLY_TRUE,
     "use_displacement": _ONLY_FALSE,
     "heatmap_type": Field(str, choices=("difference",)),
     **_GAIN,
 }
-_DEPTH = {key: field for key, field in HOURGLASS.items() if key != "scale_factor"}
 _SCHEMA = {
     "common_params": {
         "num_kp": Field(int, least=1, most=1000),
@@ -27,16 +34,16 @@ _SCHEMA = {
         "clip_variance": Field(float, 0.0),
     },
     "generator_params": {
-        **_DEPTH,
+        **UNSCALED_HOURGLASS,
         "interpolation_mode": Field(str, "nearest", choices=("nearest", "trilinear")),
         "num_refinement_blocks": Field(int, most=100),
         "dense_motion_params": {
             **HOURGLASS,
-            "use_mask": _ONLY_TRUE,
+            "use_mask": ONLY_TRUE,
             "use_correction": Field(bool, True),
             "num_group_blocks": Field(int, 0, most=12),
             "bg_init": Field(float, 2.0, least=-100),
-            "mask_embedding_params": {**_EMBEDDING, "use_deformed_source_image": _ONLY_TRUE},
+            "mask_embedding_params": {**_EMBEDDING, "use_deformed_source_image": ONLY_TRUE},
         },
         "kp_embedding_params": {
             **_EMBEDDING,
@@ -44,7 +51,7 @@ _SCHEMA = {
             "use_deformed_source_image": _ONLY_FALSE,
         },
     },
-    "discriminator_params": {**_DEPTH, "kp_embedding_params": {**_GAIN}},
+    "discriminator_params": {**UNSCALED_HOURGLASS, "kp_embedding_params": {**_GAIN}},
 }
 
 

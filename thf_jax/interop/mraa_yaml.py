@@ -4,17 +4,23 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from thf_jax.interop.authors_yaml import HOURGLASS, Configuration, Field, hourglass_settings, model_parameters
+from thf_jax.interop.authors_yaml import (
+    HOURGLASS,
+    ONLY_TRUE,
+    UNSCALED_HOURGLASS,
+    Configuration,
+    Field,
+    hourglass_settings,
+    model_parameters,
+)
 
-_DEPTH = {key: field for key, field in HOURGLASS.items() if key != "scale_factor"}
-_ONLY_TRUE = Field(bool, True, choices=(True,))
 _SCHEMA = {
     "num_regions": Field(int, least=1, most=1000),
     "num_channels": Field(int, least=3, most=3),
     "estimate_affine": Field(bool, False),
     "revert_axis_swap": Field(bool, False),
     "bg_predictor_params": {
-        **_DEPTH,
+        **UNSCALED_HOURGLASS,
         "bg_type": Field(str, "zero", choices=("zero", "shift", "affine", "perspective")),
     },
     "region_predictor_params": {
@@ -32,7 +38,7 @@ _SCHEMA = {
         "skips": Field(bool, False),
         "pixelwise_flow_predictor_params": {
             **HOURGLASS,
-            "use_deformed_source": _ONLY_TRUE,
+            "use_deformed_source": ONLY_TRUE,
             "use_covar_heatmap": Field(bool, False),
             "estimate_occlusion_map": Field(bool, False),
             "region_var": Field(float, 0.01, least=1e-6),

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,8 @@ def published_pose_codes(paths: Sequence[str | os.PathLike[str]]) -> PoseCodes:
     for field, shape in {**shapes, "scale": (codes,), "var": (codes,)}.items():
         if found[field].shape != shape:
             raise InputError(f"{title}: {field} has the shape {found[field].shape}, not {shape}")
+        if not np.isfinite(found[field]).all():
+            raise InputError(f"{title}: {field} has numbers that are not finite")
     values = {field: value.astype(np.float64) for field, value in found.items()}
     gain = values["scale"] / np.sqrt(values["var"] + EPSILON)
     values["code_from_pose"] = gain[:, None] * values["code_from_pose"]
@@ -80,6 +83,8 @@ def published_audio_codes(path: str | os.PathLike[str]) -> AudioCodes:
     coefficients = _coefficients(Path(path))
     if not isinstance(coefficients, np.ndarray) or coefficients.ndim != 2 or coefficients.dtype.kind != "f":
         raise InputError(f"{path} has no matrix of coefficients, a row a number of the code and a column a feature")
+    if not np.isfinite(coefficients).all():
+        raise InputError(f"{path} has coefficients that are not finite")
     return AudioCodes(jnp.asarray(coefficients, jnp.float32))
 
 
@@ -109,7 +114,7 @@ def _coefficients(path: Path) -> Any:
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as archive:
                 return archive["coef"]
-        except (ValueError, KeyError, OSError) as error:
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(f"{path} is no archive with the arrays coef and intercept") from error
     try:
         regression = read_pickle(

@@ -179,6 +179,10 @@ def test_one_picture_drives_a_whole_clip(portrait):
     [
         ({"region": "nose"}, "no region of a face named 'nose'"),
         ({"retarget": ("eyes",)}, "give landmarks="),
+        ({"retarget": ("eyes",), "landmarks": landmarks, "yaw": 10.0}, "takes the place of all other motion"),
+        ({"retarget": ("eyes",), "landmarks": landmarks, "controls": {"smile": 1.0}}, "takes the place of all other"),
+        ({"rescale": True, "roll_offset": 5.0}, "rescale measures motion from the first result"),
+        ({"rescale": True, "controls": {"smile": 1.0}}, "rescale measures motion from the first result"),
         ({"hold_eyes": True, "landmarks": landmarks}, "moving source"),
         ({"adapt_scale": True}, "adapt_scale means nothing"),
         ({"mode": "avd"}, "mraa"),

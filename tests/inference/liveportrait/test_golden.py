@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tests.liveportrait import SETTINGS, configuration, recorded, variables
+from thf_jax.inference.best_frame import hull_ratio
 from thf_jax.inference.liveportrait.animate import portrait_pairs
-from thf_jax.inference.liveportrait.corrections import hull_ratio
 from thf_jax.inference.liveportrait.expressions import expression_edit
 from thf_jax.inference.liveportrait.smoothing import smooth_rows
 from thf_jax.models.animator import Animator

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from thf_jax.errors import InputError
-from thf_jax.inference.liveportrait.corrections import hull_ratio
+from thf_jax.inference.best_frame import hull_ratio
 from thf_jax.inference.liveportrait.expressions import RANGES, expression_edit
 from thf_jax.inference.liveportrait.motion import (
     held_in_place,
@@ -126,6 +126,9 @@ def test_unknown_regions_are_refused(names, sentence):
         ({"retarget": ("eyes",), "normalize_lips": True}, "beside retarget"),
         ({"retarget": ("lips",), "hold_eyes": True}, "beside retarget"),
         ({"keep_motion": True}, "keep_motion"),
+        ({"keep_motion": True, "retarget": ("eyes",), "relative": False}, "keep_motion is for relative motion"),
+        ({"retarget": ("eyes",), "region": "lips"}, "takes the place of what region= drives"),
+        ({"retarget": ("eyes",), "region": ["pose", "lips"]}, "takes the place of what region= drives"),
         ({"normalize_lips": True, "relative": False}, "relative=False"),
     ],
 )

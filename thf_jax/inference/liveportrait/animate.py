@@ -55,7 +55,7 @@ def portrait_pairs(
     view = {name: options.pop(name) for name in free_view.OPTIONS if name in options}
     chosen, edit = PortraitOptions(relative=relative, **options), _editor(animator, view, controls or {})
     still = np.ndim(source) == 3
-    _refuse(chosen, landmarks, still)
+    _refuse(chosen, landmarks, still, edited=edit is not None, begun=initial is not None)
     see = landmarks if chosen.uses_landmarks else None
     correctors = _BoundCorrectors(animator)
     faces = (_face(animator, frame, see, must_open=bool(chosen.retarget)) for frame in frames)
@@ -72,13 +72,25 @@ def portrait_pairs(
     return zip(map(animator.encode, source), map(Keypoints, positions), strict=False)
 
 
-def _refuse(options: PortraitOptions, landmarks: LandmarkProvider | None, still: bool) -> None:
+def _refuse(
+    options: PortraitOptions, landmarks: LandmarkProvider | None, still: bool, *, edited: bool, begun: bool
+) -> None:
     if options.uses_landmarks and landmarks is None:
         raise InputError(
             "retarget, normalize_lips and hold_eyes look at landmarks: give landmarks=, a function that finds them"
         )
     if options.hold_eyes and still:
         raise InputError("hold_eyes is for a moving source, [n h w 3]; the eyes of a picture hold still")
+    if options.retargets_alone and (edited or begun):
+        raise InputError(
+            "retarget takes the place of all other motion: set keep_motion, or leave view options, controls and "
+            "initial out"
+        )
+    if options.rescale and (edited or begun):
+        raise InputError(
+            "rescale measures motion from the first result, which cancels view options, controls and initial: leave "
+            "one or the other out"
+        )
     if options.rescale and not still:
         raise InputError("rescale is for a picture, [h w 3]; a moving source keeps its own size")
 

@@ -9,7 +9,6 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.spatial import ConvexHull, QhullError
 
 from thf_jax.inference.liveportrait.options import PortraitOptions
 from thf_jax.types import HeadMotion
@@ -74,8 +73,8 @@ def corrected(
         first: the openness of the source's first frame.
     """
     if options.retarget:
-        kept = options.keep_motion or not options.relative
-        moved = (driven if kept else still) + _retargeting(still, source, driver, correctors, options)
+        base = still if options.retargets_alone else driven
+        moved = base + _retargeting(still, source, driver, correctors, options)
         resting = 0.0
     else:
         moved, resting = driven, _resting(still, source, first, correctors, options)
@@ -112,19 +111,6 @@ def _resting(
         target = first[:2].mean()
         change += correctors.open_eyes(still, _numbers(left, right, EYES_OPEN if target < EYES_CLOSED else target))
     return change
-
-
-def hull_ratio(source: Float[np.ndarray, "k 3"], initial: Float[np.ndarray, "k 3"]) -> float:
-    """The root of the ratio of the volumes of two faces' hulls, source over initial; 1 where a hull is flat."""
-    volumes = [_volume(points) for points in (source, initial)]
-    return float(np.sqrt(volumes[0] / volumes[1])) if min(volumes) > 0 else 1.0
-
-
-def _volume(points: np.ndarray) -> float:
-    try:
-        return float(ConvexHull(points).volume)
-    except QhullError:
-        return 0.0
 
 
 def _numbers(*values: float | np.floating) -> np.ndarray:

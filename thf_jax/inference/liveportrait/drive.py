@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from thf_jax.inference.liveportrait.corrections import Correctors, Face, Positions, corrected, hull_ratio
+from thf_jax.inference.best_frame import hull_ratio
+from thf_jax.inference.liveportrait.corrections import Correctors, Face, Positions, corrected
 from thf_jax.inference.liveportrait.motion import (
     held_in_place,
     limited,

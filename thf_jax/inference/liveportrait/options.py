@@ -44,6 +44,7 @@ class PortraitOptions:
     def __post_init__(self) -> None:
         """Refuses what means nothing."""
         region_of(self.region, whole=True)
+        names = (self.region,) if isinstance(self.region, str) else self.region
         if not math.isfinite(self.multiplier):
             raise InputError(f"the multiplier of the motion is a finite number, not {self.multiplier}")
         if not (math.isfinite(self.observation_variance) and self.observation_variance > 0):
@@ -52,10 +53,19 @@ class PortraitOptions:
             raise InputError(f"retarget names some of ('eyes', 'lips'), not {self.retarget!r}")
         if self.retarget and (self.normalize_lips or self.hold_eyes):
             raise InputError("normalize_lips and hold_eyes do nothing beside retarget: leave one or the other out")
+        if self.retargets_alone and "all" not in names:
+            raise InputError("retarget takes the place of what region= drives: set keep_motion, or leave region out")
+        if self.keep_motion and not self.relative:
+            raise InputError("keep_motion is for relative motion; with relative=False retarget keeps it anyway")
         if self.keep_motion and not self.retarget:
             raise InputError("keep_motion says how retarget is applied: name 'eyes' or 'lips' there, or leave it out")
         if self.normalize_lips and not self.relative:
             raise InputError("normalize_lips prepares for relative motion and does nothing with relative=False")
+
+    @property
+    def retargets_alone(self) -> bool:
+        """Whether eyes and lips follow the driver's, and nothing else does."""
+        return bool(self.retarget) and self.relative and not self.keep_motion
 
     @property
     def uses_landmarks(self) -> bool:
