@@ -89,6 +89,9 @@ def _add_common(parser: argparse.ArgumentParser, resolutions: Sequence[int] | No
 
 
 def _prepare_voxceleb(options: argparse.Namespace) -> tuple[tfds.core.DatasetBuilder, Path]:
+    for name in ("source", "videos", "metadata", "data_dir"):  # Workers elsewhere have no folder to start from.
+        if getattr(options, name) is not None:
+            setattr(options, name, getattr(options, name).expanduser().resolve())
     config, build_options = voxceleb.read_options(options)
     return voxceleb.VoxCeleb(config=config, options=build_options, **_place(options)), options.source
 

@@ -6,6 +6,7 @@ file is written under another name first, so that there is either nothing or the
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -83,6 +84,8 @@ def perform(job: tuple[Task, str]) -> None:
                 _check_length(task, count)
                 suffix = CLIP
             except InputError as error:
+                if (trouble := _machine_trouble(error, task.path)) is not None:
+                    raise trouble from error
                 file.seek(0)
                 file.truncate()
                 file.write(_without_path(str(error), task.path).encode())
@@ -117,6 +120,19 @@ def _open(task: Task) -> tuple[Fraction | None, Iterator[Frame]]:
         return Fraction(FRAME_RATE), cut_frames(task.path, task.cut)
     clip = open_clip(task.path)
     return clip.rate, (centre_square(frame) for frame in clip.frames())
+
+
+def _machine_trouble(error: BaseException, path: Path) -> OSError | MemoryError | None:
+    """What kept the clip from being read though nothing may be wrong with it, such as too many open files."""
+    if not path.exists():
+        return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    cause = error.__cause__
+    while cause is not None:
+        # Pillow's OSErrors about damaged images have no number.
+        if isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno is not None):
+            return cause
+        cause = cause.__cause__
+    return None
 
 
 def _check_length(task: Task, count: int) -> None:

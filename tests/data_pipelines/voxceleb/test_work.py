@@ -1,11 +1,13 @@
 """What counts as finished, and that workers do not outlive their build."""
 
 import dataclasses
+import errno
 import os
 import subprocess
 import sys
 import time
 
+import av
 import pytest
 
 from data_pipelines.errors import InputError
@@ -132,5 +134,27 @@ def test_error_names_the_clip(task, tmp_path, monkeypatch):
     (job,) = work.jobs_for([task], tmp_path / "work")
     (tmp_path / "work").mkdir()
     with pytest.raises(RuntimeError, match=r"train/anna_1.mp4: OSError: \[Errno 28\] No space left on device"):
+        perform(job)
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ENOMEM])
+def test_trouble_of_the_machine_leaves_no_clip_out(task, tmp_path, monkeypatch, number):
+    def fail(path, **_):
+        av.error.err_check(-number, path)
+
+    monkeypatch.setattr(av, "open", fail)
+    (tmp_path / "work").mkdir()
+    (job,) = work.jobs_for([task], tmp_path / "work")
+    with pytest.raises(RuntimeError, match=f"train/anna_1.mp4: .*{os.strerror(number)}"):
+        perform(job)
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_video_that_has_gone_is_not_left_out(task, tmp_path):
+    (tmp_path / "work").mkdir()
+    (job,) = work.jobs_for([task], tmp_path / "work")
+    task.path.unlink()
+    with pytest.raises(RuntimeError, match=r"train/anna_1.mp4: FileNotFoundError"):
         perform(job)
     assert list((tmp_path / "work").iterdir()) == []
