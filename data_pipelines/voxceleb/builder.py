@@ -19,7 +19,7 @@ from data_pipelines.voxceleb.lists import COLLECTIONS
 from data_pipelines.voxceleb.on_beam import run_on_beam
 from data_pipelines.voxceleb.plan import Plan, make_plan
 from data_pipelines.voxceleb.recipe import Recipe
-from data_pipelines.voxceleb.tasks import CLIP, LEFT_OUT, Task, read_clip
+from data_pipelines.voxceleb.tasks import CLIP, LEFT_OUT, Task, read_clip, read_reason
 
 RESOLUTIONS = (64, 128, 256, 512)
 
@@ -176,8 +176,7 @@ def _made(jobs: Sequence[work.Job], left_out: list[LeftOut]) -> list[tuple[Task,
         if os.path.exists(target + CLIP):
             made.append((task, Path(target + CLIP)))
         else:
-            reason = Path(target + LEFT_OUT).read_text(encoding="utf-8")
-            left_out.append(LeftOut(path=task.origin, reason=reason))
+            left_out.append(LeftOut(path=task.origin, reason=read_reason(task, Path(target + LEFT_OUT))))
     return made
 
 

@@ -1,7 +1,8 @@
 """One clip of the dataset to be: what it is made from, and the function that makes it.
 
 `perform` is the unit of work of a build, wherever it runs: it depends on its arguments alone and leaves one file. The
-file is written under another name first, so that there is either nothing or the whole of it.
+file is written under another name first, so that there is either nothing or the whole of it. A clip ends with an end
+mark, a frame of no bytes: one that a crash of the machine has cut off all the same is noticed when it is read.
 """
 
 import contextlib
@@ -82,6 +83,7 @@ def perform(job: tuple[Task, str]) -> None:
                         file.write(faces.pack(faces.labels_of(jpeg)))
                     count += 1
                 _check_length(task, count)
+                file.write(_LENGTH.pack(0))
                 suffix = CLIP
             except InputError as error:
                 if (trouble := _machine_trouble(error, task.path)) is not None:
@@ -90,6 +92,8 @@ def perform(job: tuple[Task, str]) -> None:
                 file.truncate()
                 file.write(_without_path(str(error), task.path).encode())
                 suffix = LEFT_OUT
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(part, target + suffix)
     except Exception as error:
         raise RuntimeError(f"{task.origin}: {type(error).__name__}: {error}") from error
@@ -99,19 +103,50 @@ def perform(job: tuple[Task, str]) -> None:
 
 
 def read_clip(task: Task, file: Path) -> Iterator[ClipFrames]:
-    """The one clip that `perform` left in `file`; its frames are read as they are drawn, while the iterator waits."""
+    """The one clip that `perform` left in `file`; its frames are read as they are drawn, while the iterator waits.
+
+    Raises:
+        RuntimeError: the file is cut off; it is removed then, so that the next build makes it anew.
+    """
     with file.open("rb") as stream:
-        header: dict[str, Any] = json.loads(stream.readline())
-        rate = None if header["rate"] is None else Fraction(header["rate"])
-        yield ClipFrames(task.name, task.identity, rate, _read_frames(stream, labels=task.labels))
+        header = stream.readline()
+        if not header.endswith(b"\n"):
+            raise _cut_off(task, file)
+        rate: str | None = json.loads(header)["rate"]
+        frames = _read_frames(stream, task, file)
+        yield ClipFrames(task.name, task.identity, None if rate is None else Fraction(rate), frames)
 
 
-def _read_frames(stream: BinaryIO, *, labels: bool) -> Iterator[dict[str, Any]]:
-    while length := stream.read(_LENGTH.size):
-        columns: dict[str, Any] = {"image": stream.read(_LENGTH.unpack(length)[0])}
-        if labels:
-            columns |= faces.unpack(stream.read(faces.PACKED.itemsize))
+def read_reason(task: Task, file: Path) -> str:
+    """Why there is no clip, as `perform` left it in `file`.
+
+    Raises:
+        RuntimeError: the file is empty; it is removed then, so that the next build makes it anew.
+    """
+    reason = file.read_text(encoding="utf-8")
+    if not reason:
+        raise _cut_off(task, file)
+    return reason
+
+
+def _read_frames(stream: BinaryIO, task: Task, file: Path) -> Iterator[dict[str, Any]]:
+    def read(count: int) -> bytes:
+        data = stream.read(count)
+        if len(data) < count:
+            raise _cut_off(task, file)
+        return data
+
+    while length := _LENGTH.unpack(read(_LENGTH.size))[0]:
+        columns: dict[str, Any] = {"image": read(length)}
+        if task.labels:
+            columns |= faces.unpack(read(faces.PACKED.itemsize))
         yield columns
+
+
+def _cut_off(task: Task, file: Path) -> RuntimeError:
+    """The error for a damaged file, which is removed."""
+    file.unlink(missing_ok=True)
+    return RuntimeError(f"{task.origin}: the finished work {file} was cut off and is removed: start the build again")
 
 
 def _open(task: Task) -> tuple[Fraction | None, Iterator[Frame]]:

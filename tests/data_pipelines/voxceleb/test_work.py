@@ -13,7 +13,7 @@ import pytest
 from data_pipelines.errors import InputError
 from data_pipelines.voxceleb import on_beam, work
 from data_pipelines.voxceleb import tasks as tasks_module
-from data_pipelines.voxceleb.tasks import Task, perform, read_clip
+from data_pipelines.voxceleb.tasks import Task, perform, read_clip, read_reason
 
 from .conftest import head_frames, write_video
 
@@ -158,3 +158,25 @@ def test_video_that_has_gone_is_not_left_out(task, tmp_path):
     with pytest.raises(RuntimeError, match=r"train/anna_1.mp4: FileNotFoundError"):
         perform(job)
     assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+def test_clip_that_was_cut_off_is_removed(task, tmp_path, share):
+    (job,) = jobs = work.jobs_for([task], tmp_path)
+    perform(job)
+    file = tmp_path / f"{os.path.basename(job[1])}.clip"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(RuntimeError, match=r"train/anna_1.mp4: .* was cut off and is removed"):
+        [list(clip.frames) for clip in read_clip(task, file)]
+    assert work.unfinished(jobs) == jobs
+    perform(job)
+    assert file.read_bytes() == whole
+
+
+def test_reason_that_was_cut_off_is_removed(task, tmp_path):
+    file = tmp_path / "a.left_out"
+    file.touch()
+    with pytest.raises(RuntimeError, match=r"train/anna_1.mp4: .* was cut off and is removed"):
+        read_reason(task, file)
+    assert not file.exists()
