@@ -71,6 +71,11 @@ def list_clips(folder: str | Path) -> list[Path]:
     return _in_natural_order(path for path in folder.iterdir() if _looks_like_clip(path))
 
 
+def frame_paths(folder: Path) -> list[Path]:
+    """The frames in a folder that is a clip, in natural order."""
+    return _in_natural_order(frame for frame in folder.iterdir() if _is_frame(frame))
+
+
 def clip_name(path: Path) -> str:
     """The name of the clip at `path`, without the suffix of a clip file (which folders of frames may bear too)."""
     return path.stem if path.suffix.lower() in CLIP_SUFFIXES else path.name
@@ -99,7 +104,7 @@ def _in_natural_order(paths: Iterator[Path]) -> list[Path]:
 
 
 def _open_folder(path: Path) -> Clip:
-    paths = _in_natural_order(frame for frame in path.iterdir() if _is_frame(frame))
+    paths = frame_paths(path)
     if not paths:
         raise InputError(f"the folder {path} holds no frames: a clip folder holds png, jpg or webp files")
     return Clip(path, None, len(paths), lambda: (read_frame(frame) for frame in paths))

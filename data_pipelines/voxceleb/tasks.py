@@ -19,13 +19,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from data_pipelines import faces
-from data_pipelines.clips import Frame, open_clip
+from data_pipelines.clips import Frame, frame_paths, open_clip
 from data_pipelines.errors import InputError
 from data_pipelines.images import centre_square, resize
-from data_pipelines.records import ClipFrames, encode_frame
+from data_pipelines.records import JPEG_QUALITY, ClipFrames, encode_frame
 from data_pipelines.sources import MINIMUM_FRAMES
 from data_pipelines.voxceleb.cuts import Cut, cut_frames
 from data_pipelines.voxceleb.recipe import FRAME_RATE
+
+WORK_FORMAT = 2
+"""Raised with every change of what `perform` writes, so that no build reads the work of an older version."""
 
 CLIP, LEFT_OUT, UNFINISHED = ".clip", ".left_out", ".part"
 _LENGTH = struct.Struct("<I")
@@ -50,9 +53,10 @@ class Task:
     labels: bool = False
 
     def key(self) -> str:
-        """A name for the finished work that changes with whatever changes the work, the file at `path` included."""
-        state = self.path.stat()
-        text = repr((dataclasses.astuple(self), state.st_size, state.st_mtime_ns))
+        """A name for the finished work that changes with whatever changes the work, the files at `path` included."""
+        states = [(file.name, file.stat()) for file in (frame_paths(self.path) if self.path.is_dir() else [self.path])]
+        files = [(name, state.st_size, state.st_mtime_ns) for name, state in states]
+        text = repr((WORK_FORMAT, JPEG_QUALITY, dataclasses.astuple(self), files))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

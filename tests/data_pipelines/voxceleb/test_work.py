@@ -180,3 +180,22 @@ def test_reason_that_was_cut_off_is_removed(task, tmp_path):
     with pytest.raises(RuntimeError, match=r"train/anna_1.mp4: .* was cut off and is removed"):
         read_reason(task, file)
     assert not file.exists()
+
+
+def test_each_frame_of_a_folder_counts(task, tmp_path, save_frames, plain, monkeypatch):
+    task = dataclasses.replace(task, path=save_frames(tmp_path / "frames", plain(3)))
+    keys = [task.key()]
+    frame = sorted(task.path.iterdir())[1]
+    before, folder = frame.stat(), task.path.stat()
+    frame.write_bytes(frame.read_bytes() + b"x")
+    os.utime(frame, ns=(before.st_atime_ns, before.st_mtime_ns))
+    os.utime(task.path, ns=(folder.st_atime_ns, folder.st_mtime_ns))
+    keys.append(task.key())
+    os.utime(frame, (1, 1))
+    keys.append(task.key())
+    frame.rename(frame.with_stem("another"))
+    keys.append(task.key())
+    for name in ("JPEG_QUALITY", "WORK_FORMAT"):
+        monkeypatch.setattr(tasks_module, name, 1)
+        keys.append(task.key())
+    assert len(set(keys)) == 6
