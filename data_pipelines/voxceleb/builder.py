@@ -106,6 +106,15 @@ class Builder(tfds.core.ShardBasedBuilder):
             disable_shuffling=True,
         )
 
+    def download_and_prepare(self, **options: Any) -> None:
+        """Builds the dataset, unless it is there; the options are TFDS's."""
+        dataset = Path(self.data_dir)
+        if dataset.exists():
+            super().download_and_prepare(**options)
+            return
+        with work.only_build(dataset):
+            super().download_and_prepare(**options)
+
     def _download_and_prepare(
         self,
         dl_manager: tfds.download.DownloadManager,

@@ -76,9 +76,7 @@ def test_what_killed_builds_leave_is_removed(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).touch()
     with work.work_folder(tmp_path / "1.0.0", keep=tmp_path / "incomplete.NEW_1.0.0") as folder:
-        assert [path.name for path in folder.iterdir()] == ["lock"]
-        with pytest.raises(InputError, match="another process"), work.work_folder(tmp_path / "1.0.0", keep=tmp_path):
-            pass
+        assert [path.name for path in folder.iterdir()] == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.0.0.work", "2.0.0", "incomplete.NEW_1.0.0"]
 
 
@@ -199,3 +197,39 @@ def test_each_frame_of_a_folder_counts(task, tmp_path, save_frames, plain, monke
         monkeypatch.setattr(tasks_module, name, 1)
         keys.append(task.key())
     assert len(set(keys)) == 6
+
+
+def refused(dataset, sentence):
+    with pytest.raises(InputError, match=sentence), work.only_build(dataset):
+        pass
+
+
+def test_one_process_builds_a_dataset(tmp_path, monkeypatch):
+    dataset = tmp_path / "256" / "1.0.0"
+    with work.only_build(dataset):
+        refused(dataset, "is being built by another process")
+    assert list(dataset.parent.iterdir()) == []
+    with work.only_build(dataset):
+        dataset.mkdir()
+    refused(dataset, "has just been built by another process")
+    dataset.rmdir()
+
+    def fail(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(work.fcntl, "flock", fail)
+    refused(dataset, r"no file can be locked in .* \(No locks available\)")
+
+
+def test_lock_that_its_owner_has_removed_is_taken_anew(tmp_path, monkeypatch):
+    path, calls, flock = tmp_path / "1.0.0.lock", [], work.fcntl.flock
+
+    def removed_once(file, how):
+        calls.append(file)
+        flock(file, how)
+        if len(calls) == 1:
+            path.unlink()
+
+    monkeypatch.setattr(work.fcntl, "flock", removed_once)
+    with work.only_build(tmp_path / "1.0.0"):
+        assert path.exists() and len(calls) == 2
