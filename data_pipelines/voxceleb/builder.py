@@ -171,7 +171,7 @@ class Builder(tfds.core.ShardBasedBuilder):
             if missing := len(work.unfinished(jobs)):
                 raise FileNotFoundError(f"{missing} clips did not arrive in {self._work}: do all workers share it?")
         else:
-            work.run_locally(left, workers=self._options.workers or os.cpu_count() or 1, total=len(jobs))
+            work.run_locally(left, workers=self._options.workers or work.processors(), total=len(jobs))
 
     def _shards(self, split: str, made: Sequence[tuple[Task, Path]]) -> list[records.Shard]:
         clips = (clip for task, file in track(made, total=len(made), label=split) for clip in read_clip(task, file))

@@ -44,7 +44,7 @@ def cut_frames(path: Path, cut: Cut) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
     Raises:
         InputError: the video is damaged, its frames have no times, or the box is too small or not within the picture.
     """
-    open_clip(path)  # raises for what is no video
+    open_clip(path, threads=1)  # raises for what is no video
     for frame in frames_at(path, cut.first, cut.stop):
         height, width = frame.shape[:2]  # of each, since a video may change its size in the middle
         crop = _crop(cut, width=width, height=height)
@@ -72,10 +72,10 @@ def frames_at(path: Path, first: int, stop: int) -> Iterator[Frame]:
 
 def _pictures(path: Path, start: Fraction) -> Iterator[tuple[Fraction, av.VideoFrame]]:
     """The pictures with their times, from one that is shown at `start` or before; from the first where start is 0."""
-    pictures = decode_video(path, start=start)
+    pictures = decode_video(path, start=start, threads=1)  # There is a worker for every processor already.
     beginning = next(pictures, None)
     if beginning is None or beginning[0] is None or beginning[0] > start:
-        pictures = decode_video(path)
+        pictures = decode_video(path, threads=1)
     else:
         pictures = itertools.chain([beginning], pictures)
     for time, picture in pictures:

@@ -157,7 +157,7 @@ def _open(task: Task) -> tuple[Fraction | None, Iterator[Frame]]:
     """Frames a second, and the frames, cropped and not yet resized."""
     if task.cut is not None:
         return Fraction(FRAME_RATE), cut_frames(task.path, task.cut)
-    clip = open_clip(task.path)
+    clip = open_clip(task.path, threads=1)  # There is a worker for every processor already.
     return clip.rate, (centre_square(frame) for frame in clip.frames())
 
 

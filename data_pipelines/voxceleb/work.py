@@ -105,6 +105,11 @@ def unfinished(jobs: Sequence[Job]) -> list[Job]:
     return [job for job in jobs if not os.path.exists(job[1] + CLIP) and not os.path.exists(job[1] + LEFT_OUT)]
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def run_locally(jobs: Sequence[Job], *, workers: int, total: int) -> None:
     """Performs the jobs in `workers` processes; one worker is the calling process itself.
 

@@ -9,6 +9,7 @@ import time
 
 import av
 import pytest
+from av.error import err_check
 
 from data_pipelines.errors import InputError
 from data_pipelines.voxceleb import on_beam, work
@@ -139,7 +140,7 @@ def test_error_names_the_clip(task, tmp_path, monkeypatch):
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ENOMEM])
 def test_trouble_of_the_machine_leaves_no_clip_out(task, tmp_path, monkeypatch, number):
     def fail(path, **_):
-        av.error.err_check(-number, path)
+        err_check(-number, path)
 
     monkeypatch.setattr(av, "open", fail)
     (tmp_path / "work").mkdir()
@@ -233,3 +234,13 @@ def test_lock_that_its_owner_has_removed_is_taken_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(work.fcntl, "flock", removed_once)
     with work.only_build(tmp_path / "1.0.0"):
         assert path.exists() and len(calls) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to processors")
+def test_processors_are_those_that_the_process_may_use():
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert work.processors() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
