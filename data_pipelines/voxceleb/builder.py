@@ -108,11 +108,12 @@ class Builder(tfds.core.ShardBasedBuilder):
 
     def download_and_prepare(self, **options: Any) -> None:
         """Builds the dataset, unless it is there; the options are TFDS's."""
-        dataset = Path(self.data_dir)
-        if dataset.exists():
+        dataset, config = Path(self.data_dir), options.get("download_config")
+        again = config is not None and config.download_mode.overwrite_dataset
+        if dataset.exists() and not again:
             super().download_and_prepare(**options)
             return
-        with work.only_build(dataset):
+        with work.only_build(dataset, again=again):
             super().download_and_prepare(**options)
 
     def _download_and_prepare(

@@ -25,8 +25,12 @@ Job = tuple[Task, str]
 
 
 @contextlib.contextmanager
-def only_build(dataset: Path) -> Iterator[None]:
+def only_build(dataset: Path, *, again: bool = False) -> Iterator[None]:
     """Keeps other processes from building `dataset` within the `with` block: from its first clip until it is in place.
+
+    Args:
+        dataset: the folder that the dataset will be.
+        again: whether it may be there already, to be replaced.
 
     Raises:
         InputError: another process builds it, or has built it just now, or no file can be locked there.
@@ -41,11 +45,11 @@ def only_build(dataset: Path) -> Iterator[None]:
         raise InputError(f"no file can be locked in {path.parent} ({error.strerror}): build elsewhere") from error
     with lock:
         try:
-            if dataset.exists():
+            if dataset.exists() and not again:
                 raise InputError(f"{dataset} has just been built by another process: read that")
             yield
         finally:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _locked(path: Path) -> TextIO:
