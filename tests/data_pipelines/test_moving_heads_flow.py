@@ -46,7 +46,7 @@ def test_source_warped_by_the_true_flow_is_the_driving_picture_where_visible(flo
             assert (
                 np.abs(sample(before, flow.grid) - after)[moving].mean() < 0.7 * np.abs(before - after)[moving].mean()
             )
-    assert compared >= 999
+    assert compared > 80
 
 
 def test_much_is_visible_and_much_of_it_is_head(flows):
@@ -78,7 +78,7 @@ def test_surface_points_keep_their_colour_exactly_at_every_size(flows):
         if hidden_inside.sum() > 20:  # something else is there, mostly of another colour
             compared += 1
             assert np.median(difference[hidden_inside]) > 0.02
-    assert compared >= 999
+    assert compared > 25
 
 
 def test_labels_of_small_pictures_hold_in_large_ones(flows):
