@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-# What an image adds to the grey that the eye sees (ITU-R 601), as Pillow's mode "L" has it.
-LUMA = (0.299, 0.587, 0.114)
+from data_pipelines.images import LUMA
+
 BRIGHTNESS, CONTRAST, SATURATION = range(3)
 # Every order of the three steps, with every number of them before the hue.
 ORDERS = [(*order, before_hue) for order in itertools.permutations(range(3)) for before_hue in range(4)]

@@ -6,15 +6,13 @@ import io
 import shutil
 import sys
 import tempfile
-import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import tensorflow_datasets as tfds
-from absl import logging
 
 from data_pipelines import moving_heads, voxceleb
+from data_pipelines.command import DONE, Parser, run
 from data_pipelines.errors import InputError
 from data_pipelines.moving_heads.clips import MINIMUM_SIZE
 from data_pipelines.records import FILE_FORMAT, metadata_of, read_index
@@ -24,8 +22,6 @@ DEFAULT_HEADS = moving_heads.MovingHeads.BUILDER_CONFIGS[0]
 MOST_SHOWN = 100
 """Lines of the report about what is left out; the whole of it is in the dataset's metadata."""
 
-DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0 done, 1 the work failed, 2 the input or the options were wrong, 130 interrupted.
@@ -33,32 +29,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the words of the command line; by default those of the process.
     """
-    words = sys.argv[1:] if arguments is None else list(arguments)
+    return run("build", _build_dataset, arguments)
+
+
+def _build_dataset(words: Sequence[str]) -> int:
     tfds.disable_progress_bar()  # Ours counts clips.
-    logging.set_verbosity(logging.ERROR)  # absl's, through which TFDS speaks
-    try:
-        options = _parser().parse_args(words)
-        builder, source = options.prepare(options)
-        _build(builder, source)
-    except InputError as error:
-        return _report(error, WRONG_INPUT, str(error), words)
-    except KeyboardInterrupt as error:
-        return _report(error, INTERRUPTED, "interrupted", words)
-    except Exception as error:
-        return _report(error, FAILED, f"the work failed: {type(error).__name__}: {error} (--debug shows where)", words)
+    options = _parser().parse_args(words)
+    builder, source = options.prepare(options)
+    _build(builder, source)
     _summarise(builder)
     return DONE
 
 
-class _Parser(argparse.ArgumentParser):
-    """Raises InputError where the standard one prints its usage and exits."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see `{self.prog} --help`")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m data_pipelines.build", description="Build a dataset on disk.")
+def _parser() -> Parser:
+    parser = Parser(name="build", description="Build a dataset on disk.")
     datasets = parser.add_subparsers(metavar="DATASET", dest="dataset", required=True)
 
     clips = datasets.add_parser("voxceleb", help="talking-head clips from files of yours")
@@ -85,10 +69,12 @@ def _parser() -> argparse.ArgumentParser:
 def _add_common(parser: argparse.ArgumentParser, resolutions: Sequence[int] | None = None) -> None:
     parser.add_argument("--data_dir", type=Path, required=True, help="where datasets are built")
     parser.add_argument("--resolution", type=int, default=256, choices=resolutions, help="the side of the frames")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
 def _prepare_voxceleb(options: argparse.Namespace) -> tuple[tfds.core.DatasetBuilder, Path]:
+    for name in ("source", "videos", "metadata", "data_dir"):  # Workers elsewhere have no folder to start from.
+        if getattr(options, name) is not None:
+            setattr(options, name, getattr(options, name).expanduser().resolve())
     config, build_options = voxceleb.read_options(options)
     return voxceleb.VoxCeleb(config=config, options=build_options, **_place(options)), options.source
 
@@ -166,14 +152,6 @@ def _summarise(builder: tfds.core.DatasetBuilder) -> None:
         frames, identities = sum(clip.length for clip in clips), len({clip.identity for clip in clips})
         print(f"{split}: {len(clips)} clips of {identities} identities, {frames} frames")
     print(f"built {builder.data_dir}")
-
-
-def _report(error: BaseException, status: int, sentence: str, words: Sequence[str]) -> int:
-    # Looked for in the words themselves, since a wrong command line gives no options.
-    if "--debug" in words:
-        traceback.print_exception(error)
-    print(f"build: {sentence}", file=sys.stderr)
-    return status
 
 
 if __name__ == "__main__":

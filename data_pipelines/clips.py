@@ -41,8 +41,12 @@ class Clip:
     frames: Callable[[], Iterator[Frame]]
 
 
-def open_clip(path: str | Path) -> Clip:
+def open_clip(path: str | Path, *, threads: int = 0) -> Clip:
     """The clip at `path`: a video file, a gif, a folder of frames, or an image that is a strip of square frames.
+
+    Args:
+        path: of the clip.
+        threads: that decode a video; 0 is as many as there are processors.
 
     Raises:
         InputError: there is nothing at `path`, it is no clip, or it has no frames.
@@ -56,7 +60,7 @@ def open_clip(path: str | Path) -> Clip:
         return _open_gif(path)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return _open_strip(path)
-    return _open_video(path)
+    return _open_video(path, threads)
 
 
 def list_clips(folder: str | Path) -> list[Path]:
@@ -69,6 +73,11 @@ def list_clips(folder: str | Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}: give a folder of clips")
     return _in_natural_order(path for path in folder.iterdir() if _looks_like_clip(path))
+
+
+def frame_paths(folder: Path) -> list[Path]:
+    """The frames in a folder that is a clip, in natural order."""
+    return _in_natural_order(frame for frame in folder.iterdir() if _is_frame(frame))
 
 
 def clip_name(path: Path) -> str:
@@ -99,7 +108,7 @@ def _in_natural_order(paths: Iterator[Path]) -> list[Path]:
 
 
 def _open_folder(path: Path) -> Clip:
-    paths = _in_natural_order(frame for frame in path.iterdir() if _is_frame(frame))
+    paths = frame_paths(path)
     if not paths:
         raise InputError(f"the folder {path} holds no frames: a clip folder holds png, jpg or webp files")
     return Clip(path, None, len(paths), lambda: (read_frame(frame) for frame in paths))
@@ -135,7 +144,7 @@ def _gif_images(path: Path) -> Iterator[Image.Image]:
         yield from ImageSequence.Iterator(gif)
 
 
-def _open_video(path: Path) -> Clip:
+def _open_video(path: Path, threads: int) -> Clip:
     try:
         with _container(path) as container:
             if not container.streams.video:
@@ -144,16 +153,18 @@ def _open_video(path: Path) -> Clip:
             rate, length = stream.average_rate or stream.guessed_rate, stream.frames
     except FFmpegError as error:
         raise InputError(f"the file {path} cannot be read as a video ({_reason(error)}): give {CLIP_KINDS}") from error
-    if next(_video_frames(path), None) is None:
+    if next(_video_frames(path, threads), None) is None:
         raise InputError(f"the video {path} has no frames: give one with at least one frame")
-    return Clip(path, rate or None, length or None, lambda: _video_frames(path))
+    return Clip(path, rate or None, length or None, lambda: _video_frames(path, threads))
 
 
-def _video_frames(path: Path) -> Iterator[Frame]:
-    return (upright(picture) for _, picture in decode_video(path))
+def _video_frames(path: Path, threads: int) -> Iterator[Frame]:
+    return (upright(picture) for _, picture in decode_video(path, threads=threads))
 
 
-def decode_video(path: Path, *, start: Fraction = Fraction(0)) -> Iterator[tuple[Fraction | None, av.VideoFrame]]:
+def decode_video(
+    path: Path, *, start: Fraction = Fraction(0), threads: int = 0
+) -> Iterator[tuple[Fraction | None, av.VideoFrame]]:
     """The decoded pictures of a video in order, each with its time in seconds, None where the video gives it none.
 
     Decoding begins at a picture before `start` that stands for itself, where the video can be entered there: so a
@@ -166,6 +177,7 @@ def decode_video(path: Path, *, start: Fraction = Fraction(0)) -> Iterator[tuple
         with _container(path) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
+            stream.thread_count = threads
             if start > 0 and stream.time_base:
                 container.seek((stream.start_time or 0) + int(start / stream.time_base), stream=stream)
             for packet in container.demux(stream):

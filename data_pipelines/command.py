@@ -4,7 +4,7 @@ import argparse
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from absl import logging
 
@@ -14,10 +14,15 @@ DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises InputError where the standard one prints its usage and exits; knows --debug."""
+    """Raises InputError where the standard one prints its usage and exits; knows --debug.
 
-    def __init__(self, *, name: str, description: str):
-        super().__init__(prog=f"python -m data_pipelines.{name}", description=description)
+    `name` is that of the command's module; those of sub-commands, which argparse makes, get a `prog` instead.
+    """
+
+    def __init__(self, *, name: str | None = None, **options: Any):
+        if name is not None:
+            options["prog"] = f"python -m data_pipelines.{name}"
+        super().__init__(**options)
         self.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
     def error(self, message: str) -> NoReturn:

@@ -13,6 +13,8 @@ from data_pipelines.errors import InputError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 MINIMUM_SIDE = 16
+# What red, green and blue add to the grey that the eye sees (ITU-R 601), as Pillow's mode "L" has it.
+LUMA = (0.299, 0.587, 0.114)
 
 # What Pillow raises for damaged files, format by format.
 DAMAGE = (OSError, EOFError, SyntaxError, ValueError, IndexError, struct.error, Image.DecompressionBombError)

@@ -40,8 +40,8 @@ def pair_batches(
     another clip and other frames are drawn. All draws depend on the seed and the number of the example alone: the
     batches of all processes of a run, one after the other, are the batch that one process would see, and where an epoch
     ends in the middle of a batch the next one begins there. The state counts the batches that were given, so that any
-    number of processes goes on from the state of any other. `select_pair` says how the frames of one example are
-    drawn, `select_stranger` how the stranger is.
+    number of processes goes on from the state of any other, as long as `batch_size` times `shard_count` stays the same.
+    `select_pair` says how the frames of one example are drawn, `select_stranger` how the stranger is.
 
     Args:
         dataset: an open split.

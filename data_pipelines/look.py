@@ -15,13 +15,12 @@ from PIL import Image, ImageDraw, ImageFont
 from data_pipelines.command import DONE, Parser, run
 from data_pipelines.datasets import Dataset, open_dataset, split_names
 from data_pipelines.errors import InputError
-from data_pipelines.images import resize
+from data_pipelines.images import LUMA, resize
 from data_pipelines.progress import track
 from data_pipelines.records import ClipEntry
 
 FORMATS = (".png", ".jpg")
 MARGIN, TEXT_WIDTH, TEXT_SIZE, TEXT_HEIGHT = 4, 320, 14, 36  # pixels
-LUMA = (0.299, 0.587, 0.114)  # ITU-R 601
 
 Views = UInt8[np.ndarray, "3 s s 3"]
 

@@ -8,7 +8,6 @@ from jaxtyping import Float
 from data_pipelines.built import RecordDataset
 from data_pipelines.datasets import Dataset
 from data_pipelines.errors import InputError
-from data_pipelines.moving_heads.clips import clip_motion
 from data_pipelines.moving_heads.on_the_fly import OnTheFly
 from data_pipelines.records import ClipEntry
 
@@ -24,9 +23,6 @@ def clip_pose(dataset: Dataset, clip: ClipEntry) -> Float[np.ndarray, "t 3"]:
     Raises:
         InputError: the dataset has no such labels.
     """
-    if isinstance(dataset, OnTheFly):
-        # Drawn clips are of the default collection, and their names end with their numbers.
-        return clip_motion(0, int(clip.name.rsplit("_", 1)[1]), length=clip.length).pose[:, :3]
     return np.stack([frame_pose(dataset, number) for number in range(clip.start, clip.start + clip.length)])
 
 
@@ -36,11 +32,11 @@ def frame_pose(dataset: Dataset, number: int) -> Float[np.ndarray, "3"]:
     Raises:
         InputError: the dataset has no such labels.
     """
-    clip = dataset.clips[bisect.bisect_right(dataset.clips, number, key=lambda clip: clip.start) - 1]
     if isinstance(dataset, OnTheFly):
-        return clip_pose(dataset, clip)[number - clip.start]
+        return dataset.pose(number)
     names = list(dataset.columns.get("pose", ())) if isinstance(dataset, RecordDataset) else []
     if not isinstance(dataset, RecordDataset) or not set(COLUMNS) <= set(names):
+        clip = dataset.clips[bisect.bisect_right(dataset.clips, number, key=lambda clip: clip.start) - 1]
         raise InputError(
             f"the clip {clip.name} has no head pose: give moving_heads, or a dataset that was built with --labels"
         )

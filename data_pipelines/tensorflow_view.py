@@ -11,6 +11,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
 
+from data_pipelines.errors import InputError
+
 
 def tf_dataset(
     builder: tfds.core.DatasetBuilder,
@@ -26,17 +28,26 @@ def tf_dataset(
         builder: of a dataset that is built as array records.
         split: whatever TFDS takes for a split, such as 'train' or 'train[:50%]'.
         decoders: as in `tfds.load`.
-        read_config: gives the seed of the order, if any.
+        read_config: gives the seed of the order, if any, and the input pipeline, if there are several: each has its
+            share of the records, and with `shuffle_files` they must have the seed in common.
         shuffle_files: whether the records come in another order in each pass. There is no need to shuffle whole files
             only, since any record can be read at any time.
+
+    Raises:
+        InputError: several input pipelines would each shuffle in an order of its own.
     """
     source: Sequence[Any] = builder.as_data_source(split=split, decoders=decoders)  # pyright: ignore[reportCallIssue]
-    rng = np.random.default_rng(None if read_config is None else read_config.shuffle_seed)
+    seed = None if read_config is None else read_config.shuffle_seed
+    context: Any = None if read_config is None else read_config.input_context
+    first, step = (0, 1) if context is None else (context.input_pipeline_id, context.num_input_pipelines)
+    if shuffle_files and seed is None and step > 1:
+        raise InputError(f"{step} input pipelines that shuffle need one order: give ReadConfig(shuffle_seed=...)")
+    rng = np.random.default_rng(seed)
 
     def records() -> Iterator[Any]:
         order = rng.permutation(len(source)) if shuffle_files else range(len(source))
-        return (source[int(number)] for number in order)
+        return (source[int(number)] for number in order[first::step])
 
     features: Any = builder.info.features
     dataset = tf.data.Dataset.from_generator(records, output_signature=features.get_tensor_spec())
-    return dataset.apply(tf.data.experimental.assert_cardinality(len(source)))
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(range(first, len(source), step))))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from data_pipelines.errors import InputError
 from data_pipelines.moving_heads.clips import FIRST_CLIP, check_size, clip_identity, clip_motion, clip_scene, picture
@@ -26,6 +26,7 @@ class OnTheFly:
     size: int
     draw: Callable[[int], UInt8[np.ndarray, "size size 3"]]
     follow: Callable[[int, int], TrueFlow]
+    turn: Callable[[int], Float[np.ndarray, "3"]]
 
     def frame(self, number: int) -> UInt8[np.ndarray, "size size 3"]:
         """Frame `number` of the split, not to be written to."""
@@ -42,6 +43,10 @@ class OnTheFly:
           InputError: the frames are of different clips.
         """
         return self.follow(source, driving)
+
+    def pose(self, number: int) -> Float[np.ndarray, "3"]:
+        """Yaw, pitch and roll of the head in frame `number` of the split, in degrees."""
+        return self.turn(number)
 
 
 def on_the_fly(
@@ -76,7 +81,11 @@ def on_the_fly(
             raise InputError(f"frames {source} and {driving} are of different clips: no flow joins them")
         return true_flow(scenes[clip], motions[clip].at(before), motions[clip].at(after), size=size)
 
-    return OnTheFly(clips=entries, size=size, draw=draw, follow=follow)
+    def turn(number: int) -> Float[np.ndarray, "3"]:
+        clip, time = divmod(number, length)
+        return motions[clip].pose[time, :3]
+
+    return OnTheFly(clips=entries, size=size, draw=draw, follow=follow, turn=turn)
 
 
 def first_clip(split: str) -> int:

@@ -62,8 +62,9 @@ def segments(track: Iterable[tuple[int, Box]], *, least_overlap: float, max_fram
     """The pieces of a track in which the face stays in place, in order.
 
     A piece ends before the frame whose box overlaps the piece's first box by less than `least_overlap`, which would
-    be the piece's `max_frames` + 1st, whose number does not follow, or whose box is no face; such a frame belongs to
-    no piece. This is the rule of the published preprocessing of VoxCeleb for the First Order Motion Model.
+    be the piece's `max_frames` + 1st, whose number does not follow, or whose box is no face. The next piece begins
+    with that frame, or, as a frame without a face belongs to no piece, with the next one that has a face. This is the
+    rule of the published preprocessing of VoxCeleb for the First Order Motion Model.
 
     Args:
         track: frame numbers and boxes of one face.

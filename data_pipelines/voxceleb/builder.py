@@ -19,7 +19,7 @@ from data_pipelines.voxceleb.lists import COLLECTIONS
 from data_pipelines.voxceleb.on_beam import run_on_beam
 from data_pipelines.voxceleb.plan import Plan, make_plan
 from data_pipelines.voxceleb.recipe import Recipe
-from data_pipelines.voxceleb.tasks import CLIP, LEFT_OUT, read_clip
+from data_pipelines.voxceleb.tasks import CLIP, LEFT_OUT, Task, read_clip, read_reason
 
 RESOLUTIONS = (64, 128, 256, 512)
 
@@ -106,6 +106,16 @@ class Builder(tfds.core.ShardBasedBuilder):
             disable_shuffling=True,
         )
 
+    def download_and_prepare(self, **options: Any) -> None:
+        """Builds the dataset, unless it is there; the options are TFDS's."""
+        dataset, config = Path(self.data_dir), options.get("download_config")
+        again = config is not None and config.download_mode.overwrite_dataset
+        if dataset.exists() and not again:
+            super().download_and_prepare(**options)
+            return
+        with work.only_build(dataset, again=again):
+            super().download_and_prepare(**options)
+
     def _download_and_prepare(
         self,
         dl_manager: tfds.download.DownloadManager,
@@ -136,9 +146,16 @@ class Builder(tfds.core.ShardBasedBuilder):
         # TFDS saves the metadata when the last record is written, so the lists in it may still be empty here.
         metadata = records.metadata_of(self)
         metadata.update(left_out=plan.left_out, warnings=plan.warnings)
+        made = {split: _made(jobs[split], plan.left_out) for split in jobs}
+        if not any(made.values()):
+            count = sum(len(split) for split in jobs.values())
+            raise InputError(f"no split has a usable clip among {count}: {plan.left_out[-1]['reason']}")
+        for split in made:
+            if not made[split]:
+                plan.warnings.append(f"the split {split} is absent: none of its {len(jobs[split])} clips is usable")
         if not isinstance(source, ReadyCrops):
             metadata["recipe"] = dataclasses.asdict(options.recipe)
-        return {split: self._shards(split, jobs[split], plan.left_out) for split in jobs}
+        return {split: self._shards(split, clips) for split, clips in made.items() if clips}
 
     def _as_dataset(self, split: Any, **options: Any) -> Any:
         if self.info.file_format is tfds.core.FileFormat.ARRAY_RECORD:
@@ -155,20 +172,22 @@ class Builder(tfds.core.ShardBasedBuilder):
             if missing := len(work.unfinished(jobs)):
                 raise FileNotFoundError(f"{missing} clips did not arrive in {self._work}: do all workers share it?")
         else:
-            work.run_locally(left, workers=self._options.workers or os.cpu_count() or 1, total=len(jobs))
+            work.run_locally(left, workers=self._options.workers or work.processors(), total=len(jobs))
 
-    def _shards(self, split: str, jobs: Sequence[work.Job], left_out: list[LeftOut]) -> list[records.Shard]:
-        made = []
-        for task, target in jobs:
-            if os.path.exists(target + CLIP):
-                made.append((task, Path(target + CLIP)))
-            else:
-                reason = Path(target + LEFT_OUT).read_text(encoding="utf-8")
-                left_out.append(LeftOut(path=task.origin, reason=reason))
-        if not made:
-            raise InputError(f"the split {split} has no usable clip among {len(jobs)}: {left_out[-1]['reason']}")
+    def _shards(self, split: str, made: Sequence[tuple[Task, Path]]) -> list[records.Shard]:
         clips = (clip for task, file in track(made, total=len(made), label=split) for clip in read_clip(task, file))
         return records.shards(clips, len(made), records.new_index(self, split))
+
+
+def _made(jobs: Sequence[work.Job], left_out: list[LeftOut]) -> list[tuple[Task, Path]]:
+    """The tasks with the files of their clips, without those that go to `left_out`."""
+    made = []
+    for task, target in jobs:
+        if os.path.exists(target + CLIP):
+            made.append((task, Path(target + CLIP)))
+        else:
+            left_out.append(LeftOut(path=task.origin, reason=read_reason(task, Path(target + LEFT_OUT))))
+    return made
 
 
 def _check_collection(plan: Plan, collection: str) -> None:

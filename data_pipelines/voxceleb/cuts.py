@@ -36,6 +36,7 @@ class Cut:
     enlargement: float
     max_outside: float
     stretch: bool = False
+    min_inside: float = 0.0  # share of the box's area that must lie within the picture
 
 
 def cut_frames(path: Path, cut: Cut) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
@@ -44,7 +45,7 @@ def cut_frames(path: Path, cut: Cut) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
     Raises:
         InputError: the video is damaged, its frames have no times, or the box is too small or not within the picture.
     """
-    open_clip(path)  # raises for what is no video
+    open_clip(path, threads=1)  # raises for what is no video
     for frame in frames_at(path, cut.first, cut.stop):
         height, width = frame.shape[:2]  # of each, since a video may change its size in the middle
         crop = _crop(cut, width=width, height=height)
@@ -72,10 +73,10 @@ def frames_at(path: Path, first: int, stop: int) -> Iterator[Frame]:
 
 def _pictures(path: Path, start: Fraction) -> Iterator[tuple[Fraction, av.VideoFrame]]:
     """The pictures with their times, from one that is shown at `start` or before; from the first where start is 0."""
-    pictures = decode_video(path, start=start)
+    pictures = decode_video(path, start=start, threads=1)  # There is a worker for every processor already.
     beginning = next(pictures, None)
     if beginning is None or beginning[0] is None or beginning[0] > start:
-        pictures = decode_video(path)
+        pictures = decode_video(path, threads=1)
     else:
         pictures = itertools.chain([beginning], pictures)
     for time, picture in pictures:
@@ -110,7 +111,11 @@ def _crop(cut: Cut, *, width: int, height: int) -> Box:
     if side < cut.min_side:
         raise InputError(f"the face is {round(side)} pixels large, at least {cut.min_side} are needed")
     square = square_within(box, width, height, enlargement=cut.enlargement, max_outside=cut.max_outside)
+    left, top, right, bottom = max(0, box.left), max(0, box.top), min(width, box.right), min(height, box.bottom)
+    inside = (right - left) * (bottom - top) / (box.width * box.height)
+    if inside < cut.min_inside:
+        raise InputError(f"{inside:.0%} of the box lies within the picture, at least {cut.min_inside:.0%} are needed")
     if not cut.stretch:
         return square
-    left, top = max(0, round(box.left)), max(0, round(box.top))
-    return Box(left, top, max(left + 1, min(width, round(box.right))), max(top + 1, min(height, round(box.bottom))))
+    left, top = min(round(left), width - 1), min(round(top), height - 1)
+    return Box(left, top, max(left + 1, round(right)), max(top + 1, round(bottom)))

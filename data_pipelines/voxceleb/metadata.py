@@ -21,6 +21,8 @@ from data_pipelines.voxceleb.lists import official_split
 from data_pipelines.voxceleb.recipe import FRAME_RATE, Recipe
 
 REQUIRED = ("video_id", "start", "end", "bbox", "fps", "width", "height")
+MIN_INSIDE = 0.5
+"""Share of a box that must lie within the picture: of a smaller one the crop would show something else."""
 
 
 class Row(NamedTuple):
@@ -106,4 +108,5 @@ def row_cut(row: Row, recipe: Recipe, *, size: int) -> Cut:
         enlargement=0.0,
         max_outside=float("inf"),
         stretch=recipe.stretch,
+        min_inside=MIN_INSIDE,
     )

@@ -33,10 +33,11 @@ def make_plan(source: Input, recipe: Recipe, *, size: int) -> Plan:
             identity into two splits.
     """
     left_out: list[LeftOut] = []
+    named: set[str] = set()  # the splits that the source speaks of
     if isinstance(source, OfficialTracks):
-        tasks = _from_tracks(source, recipe, size, left_out)
+        tasks = _from_tracks(source, recipe, size, left_out, named)
     elif isinstance(source, Metadata):
-        tasks = _from_metadata(source, recipe, size, left_out)
+        tasks = _from_metadata(source, recipe, size, left_out, named)
     else:
         splits = _from_crops(source.folder, size, left_out)
         return Plan(splits, left_out, [*_shared(splits)])
@@ -46,7 +47,8 @@ def make_plan(source: Input, recipe: Recipe, *, size: int) -> Plan:
         raise InputError(f"nothing can be cut out of the videos in {source.videos}{reason}")
     for sentence in _shared(splits):
         raise InputError(f"{sentence}: keep each identity in one")
-    return Plan(splits, left_out, [])
+    absent = sorted(named - splits.keys())
+    return Plan(splits, left_out, [f"the split {split} is absent: nothing can be cut out for it" for split in absent])
 
 
 def _from_crops(folder: Path, size: int, left_out: list[LeftOut]) -> dict[str, list[Task]]:
@@ -58,8 +60,11 @@ def _from_crops(folder: Path, size: int, left_out: list[LeftOut]) -> dict[str, l
     }
 
 
-def _from_tracks(source: OfficialTracks, recipe: Recipe, size: int, left_out: list[LeftOut]) -> Iterator[Task]:
+def _from_tracks(
+    source: OfficialTracks, recipe: Recipe, size: int, left_out: list[LeftOut], named: set[str]
+) -> Iterator[Task]:
     tracks = find_tracks(source.folder)
+    named |= {official_split(track.identity) for track in tracks}
     videos = find_videos(source.videos)
     _report_missing((track.video for track in tracks), videos, left_out)
     for track in tracks:
@@ -71,8 +76,11 @@ def _from_tracks(source: OfficialTracks, recipe: Recipe, size: int, left_out: li
                 yield Task(name, track.identity, split, place, videos[track.video], size, cut)
 
 
-def _from_metadata(source: Metadata, recipe: Recipe, size: int, left_out: list[LeftOut]) -> Iterator[Task]:
+def _from_metadata(
+    source: Metadata, recipe: Recipe, size: int, left_out: list[LeftOut], named: set[str]
+) -> Iterator[Task]:
     rows = sorted(read_metadata(source.file, left_out), key=lambda row: (row.identity, row.video, row.start, row.end))
+    named |= {row.split for row in rows}
     videos = find_videos(source.videos)
     _report_missing((row.video for row in rows), videos, left_out)
     for row in rows:

@@ -70,7 +70,7 @@ def read_track(path: Path) -> list[tuple[int, Box]]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:  # An OSError is no fault of the track, and stops the build.
         raise InputError(f"the track {path} cannot be read as text") from error
     heads = [number for number, line in enumerate(lines) if tuple(line.split()) == COLUMNS]
     if not heads:

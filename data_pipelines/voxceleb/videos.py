@@ -15,7 +15,9 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+from data_pipelines.clips import VIDEO_SUFFIXES
 from data_pipelines.command import DONE, Parser, run
 from data_pipelines.errors import InputError
 from data_pipelines.progress import track
@@ -24,6 +26,8 @@ from data_pipelines.voxceleb.inputs import Input, Metadata, OfficialTracks, find
 REPORT = "missing.csv"
 # No sound, and no larger pictures than the largest crops ask for.
 FORMAT = "bestvideo[ext=mp4][height<=1080]/bestvideo[height<=1080]/best"
+# An hour of video takes minutes; what takes longer than this hangs.
+TIMEOUT = 3600.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +62,9 @@ def missing_videos(metadata: Path, folder: Path) -> list[str]:
     return [video for video in wanted if video not in present]
 
 
-def download(video: str, folder: Path, downloader: str, words: Sequence[str] = ()) -> str | None:
+def download(
+    video: str, folder: Path, downloader: str, words: Sequence[str] = (), *, timeout: float = TIMEOUT
+) -> str | None:
     """None where the downloader has left the video in the folder, else why it has not.
 
     Args:
@@ -66,13 +72,19 @@ def download(video: str, folder: Path, downloader: str, words: Sequence[str] = (
         folder: for the video, which must exist.
         downloader: the path of yt-dlp.
         words: further options for it.
+        timeout: seconds after which it is ended.
     """
     if not re.fullmatch(r"[\w-]+", video, re.ASCII):
         return "this is no id of a video"
     command = [downloader, "--quiet", "--no-warnings", "--no-playlist", "--format", FORMAT, *words]
-    command += ["--output", str(folder / "%(id)s.%(ext)s"), f"https://www.youtube.com/watch?v={video}"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
-    if video in find_videos(folder):
+    template = f"{str(folder).replace('%', '%%')}/%(id)s.%(ext)s"
+    command += ["--output", template, f"https://www.youtube.com/watch?v={video}"]
+    options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True, "errors": "replace"}
+    try:
+        done = subprocess.run(command, timeout=timeout, **options)
+    except subprocess.TimeoutExpired:
+        return f"{Path(downloader).name} was not done after {timeout:g} seconds"
+    if any((folder / f"{video}{suffix}").exists() for suffix in VIDEO_SUFFIXES):
         return None
     errors = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
     if errors:
@@ -83,8 +95,10 @@ def download(video: str, folder: Path, downloader: str, words: Sequence[str] = (
 def _list_or_download(words: Sequence[str]) -> int:
     options = _parser().parse_args(words)
     missing = missing_videos(options.metadata, options.videos)
+    if not options.timeout > 0:
+        raise InputError(f"--timeout is {options.timeout:g}: give a number of seconds above 0")
     if options.download:
-        _download_all(missing, options.videos, options.report or options.videos / REPORT, options.downloader_options)
+        _download_all(missing, options)
     else:
         for video in missing:
             print(video)
@@ -92,7 +106,8 @@ def _list_or_download(words: Sequence[str]) -> int:
     return DONE
 
 
-def _download_all(missing: Sequence[str], folder: Path, report: Path, words: Sequence[str] | None) -> None:
+def _download_all(missing: Sequence[str], options: argparse.Namespace) -> None:
+    folder, report, words = options.videos, options.report or options.videos / REPORT, options.downloader_options or ()
     downloader = shutil.which("yt-dlp")
     if downloader is None:
         raise InputError("--download needs yt-dlp on the PATH: install it, or fetch the listed videos another way")
@@ -106,7 +121,7 @@ def _download_all(missing: Sequence[str], folder: Path, report: Path, words: Seq
     failures: list[tuple[str, str]] = []
     try:
         for video in track(missing, total=len(missing), label="videos", unit="video"):
-            reason = download(video, folder, downloader, words or ())
+            reason = download(video, folder, downloader, words, timeout=options.timeout)
             if reason is not None:
                 failures.append((video, reason))
     finally:  # An interrupted command reports what failed so far.
@@ -128,6 +143,9 @@ def _parser() -> Parser:
     parser.add_argument("--videos", type=Path, required=True, metavar="DIR", help="where the videos are, by their ids")
     parser.add_argument("--download", action="store_true", help="ask yt-dlp for each missing video")
     parser.add_argument("--report", type=Path, metavar="FILE", help=f"of what failed; by default {REPORT} in --videos")
+    parser.add_argument(
+        "--timeout", type=float, default=TIMEOUT, metavar="SECONDS", help="for each video; by default an hour"
+    )
     parser.add_argument(
         "--downloader_options", nargs=argparse.REMAINDER, help="all that follows is handed to yt-dlp, such as -r 1M"
     )

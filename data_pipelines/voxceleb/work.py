@@ -15,6 +15,7 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from data_pipelines.errors import InputError
 from data_pipelines.progress import track
@@ -24,8 +25,52 @@ Job = tuple[Task, str]
 
 
 @contextlib.contextmanager
+def only_build(dataset: Path, *, again: bool = False) -> Iterator[None]:
+    """Keeps other processes from building `dataset` within the `with` block: from its first clip until it is in place.
+
+    Args:
+        dataset: the folder that the dataset will be.
+        again: whether it may be there already, to be replaced.
+
+    Raises:
+        InputError: another process builds it, or has built it just now, or no file can be locked there.
+    """
+    path = dataset.with_name(f"{dataset.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = _locked(path)
+    except BlockingIOError:
+        raise InputError(f"{dataset} is being built by another process: wait for it, or end it") from None
+    except OSError as error:
+        raise InputError(f"no file can be locked in {path.parent} ({error.strerror}): build elsewhere") from error
+    with lock:
+        try:
+            if dataset.exists() and not again:
+                raise InputError(f"{dataset} has just been built by another process: read that")
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _locked(path: Path) -> TextIO:
+    """The file at `path`, locked and open; its owner alone may remove it."""
+    while True:
+        file = path.open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        except FileNotFoundError:
+            pass
+        except OSError:
+            file.close()
+            raise
+        file.close()  # Its owner has removed it between the two calls: this one is no longer at `path`.
+
+
+@contextlib.contextmanager
 def work_folder(dataset: Path, *, keep: Path) -> Iterator[Path]:
-    """The folder for the finished clips of `dataset`, for this process alone within the `with` block.
+    """The folder for the finished clips of `dataset`, to be used within `only_build`.
 
     A failed block leaves it, unless no clip is finished. A successful one leaves it too: see `remove_work`. What killed
     builds of the same dataset left behind is removed.
@@ -33,28 +78,20 @@ def work_folder(dataset: Path, *, keep: Path) -> Iterator[Path]:
     Args:
         dataset: the folder that the dataset will be.
         keep: the folder in which this process writes it.
-
-    Raises:
-        InputError: another process builds the same dataset.
     """
     folder = _folder_of(dataset)
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{dataset} is being built by another process: wait for it, or end it") from None
-        for abandoned in folder.glob(f"*{UNFINISHED}"):
-            abandoned.unlink()
-        for abandoned in dataset.parent.glob(f"incomplete.*_{dataset.name}"):
-            if abandoned != keep:
-                shutil.rmtree(abandoned)
-        try:
-            yield folder
-        except BaseException:
-            if next(folder.glob(f"*{CLIP}"), None) is None:
-                shutil.rmtree(folder)
-            raise
+    for abandoned in folder.glob(f"*{UNFINISHED}"):
+        abandoned.unlink()
+    for abandoned in dataset.parent.glob(f"incomplete.*_{dataset.name}"):
+        if abandoned != keep:
+            shutil.rmtree(abandoned)
+    try:
+        yield folder
+    except BaseException:
+        if next(folder.glob(f"*{CLIP}"), None) is None:
+            shutil.rmtree(folder)
+        raise
 
 
 def remove_work(dataset: Path) -> None:
@@ -70,6 +107,11 @@ def jobs_for(tasks: Sequence[Task], folder: Path) -> list[Job]:
 def unfinished(jobs: Sequence[Job]) -> list[Job]:
     """Those whose result is not there yet."""
     return [job for job in jobs if not os.path.exists(job[1] + CLIP) and not os.path.exists(job[1] + LEFT_OUT)]
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_locally(jobs: Sequence[Job], *, workers: int, total: int) -> None:

@@ -59,7 +59,16 @@ def numbers(batch):
 
 def identities(pairs):
     """Who is seen in each pair of some batches."""
+    return [clip.identity for clip in _clips(pairs)]
+
+
+def clip_names(pairs):
+    """Which clip each pair of some batches is of."""
+    return [clip.name for clip in _clips(pairs)]
+
+
+def _clips(pairs):
     frames = np.abs(np.concatenate(pairs)) - 1
-    owner = {n: clip.identity for clip in Numbered().clips for n in range(clip.start, clip.start + clip.length)}
+    owner = {n: clip for clip in Numbered().clips for n in range(clip.start, clip.start + clip.length)}
     assert all(owner[source] == owner[driving] for source, driving in frames.tolist())
     return [owner[source] for source in frames[:, 0].tolist()]

@@ -114,7 +114,7 @@ def test_wrong_options_are_one_sentence(source, built, tmp_path, capsys):
     assert not (tmp_path / "data").exists()
 
 
-def test_split_of_damaged_clips_alone_is_refused(source, tmp_path, capsys, make_video, plain):
+def test_split_of_damaged_clips_alone_is_absent(source, tmp_path, capsys, make_video, plain):
     for split in ("train", "eval"):
         (tmp_path / "clips" / split).mkdir(parents=True)
     make_video(tmp_path / "clips" / "eval" / "a.mp4", plain(4))
@@ -129,12 +129,24 @@ def test_split_of_damaged_clips_alone_is_refused(source, tmp_path, capsys, make_
     noise = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
     path = make_video(tmp_path / "clips" / "train" / "b.mp4", list(noise), movflags="faststart")
     path.write_bytes(path.read_bytes()[:-5000])
-    status, error = run(capsys, *words)
+    assert main([str(word) for word in words]) == 0
+    output = capsys.readouterr().out
+    assert "warning: the split train is absent: none of its 1 clips is usable\n" in output
+    assert "left out: 1\n" in output
+    dataset = tfds.builder_from_directory(str(tmp_path / "data" / "voxceleb" / "64" / "1.0.0"))
+    assert [*dataset.info.splits] == [*metadata_of(dataset)["clips"]] == ["eval"]
+
+
+def test_dataset_of_damaged_clips_alone_is_refused(tmp_path, capsys, make_video):
+    noise = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
+    (tmp_path / "clips" / "train").mkdir(parents=True)
+    path = make_video(tmp_path / "clips" / "train" / "b.mp4", list(noise), movflags="faststart")
+    path.write_bytes(path.read_bytes()[:-5000])
+    words = ["voxceleb", "--source", tmp_path / "clips", "--data_dir", tmp_path / "data", "--resolution", "64"]
+    status, error = run(capsys, *words, "--workers", 1)
     assert status == 2
-    assert error.splitlines()[-1].startswith("build: the split train has no usable clip among 1: the video is damaged")
-    # The clip of the other split is finished and waits for the next attempt; nothing else is left.
-    (left,) = (tmp_path / "data" / "voxceleb" / "64").iterdir()
-    assert left.name == "1.0.0.work" and len([*left.glob("*.clip")]) == 1
+    assert error.splitlines()[-1].startswith("build: no split has a usable clip among 1: the video is damaged")
+    assert not (tmp_path / "data").exists()
 
 
 def test_name_that_cannot_be_a_split_is_refused(tmp_path, capsys, save_frames, plain):

@@ -12,7 +12,7 @@ import pytest
 
 from data_pipelines.datasets import open_dataset
 from data_pipelines.loader import pair_batches
-from tests.data_pipelines.samples import LENGTHS, Numbered, batches, identities, numbers
+from tests.data_pipelines.samples import LENGTHS, Numbered, batches, clip_names, identities, numbers
 
 
 def test_each_identity_comes_repeats_times_an_epoch():
@@ -23,8 +23,8 @@ def test_each_identity_comes_repeats_times_an_epoch():
 
 
 def test_each_clip_comes_once_an_epoch_without_identity_sampling():
-    drawn = identities(batches(11, batch_size=1, identity_sampling=False))
-    assert collections.Counter(drawn) == {identity: len(lengths) for identity, lengths in LENGTHS.items()}
+    drawn = clip_names(batches(11, batch_size=1, identity_sampling=False))
+    assert collections.Counter(drawn) == {clip.name: 1 for clip in Numbered().clips}
 
 
 def together(count, shard_count, *, batch_size, state=None, **options):
@@ -58,8 +58,13 @@ def test_processes_together_see_the_batches_of_one_row_by_row(shard_count):
 )
 def test_two_epochs_are_exact_over_processes(shard_count, options, chances):
     epoch = sum(chances.values())
-    drawn = identities(together(-(-2 * epoch // options["batch_size"]), shard_count, **options))
+    pairs = together(-(-2 * epoch // options["batch_size"]), shard_count, **options)
+    drawn = identities(pairs)
     first, second = drawn[:epoch], drawn[epoch : 2 * epoch]
+    if "identity_sampling" in options:
+        clips = clip_names(pairs)
+        once = {clip.name: 1 for clip in Numbered().clips}
+        assert collections.Counter(clips[:epoch]) == collections.Counter(clips[epoch : 2 * epoch]) == once
     assert collections.Counter(first) == collections.Counter(second) == chances
     assert first != second
 

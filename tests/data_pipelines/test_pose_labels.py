@@ -8,6 +8,7 @@ from data_pipelines.built import RecordDataset
 from data_pipelines.datasets import open_dataset
 from data_pipelines.errors import InputError
 from data_pipelines.loader import pair_batches
+from data_pipelines.moving_heads import on_the_fly
 from data_pipelines.moving_heads.clips import FIRST_CLIP, clip_motion
 from data_pipelines.pose_labels import COLUMNS, clip_pose, frame_pose
 from data_pipelines.records import ClipEntry
@@ -31,6 +32,12 @@ def test_drawn_heads_know_it(split):
         found = clip_pose(dataset, clip)
         assert np.abs(found).max() > 1
         np.testing.assert_allclose(found, expected(0, FIRST_CLIP[split] + number, clip.length), rtol=1e-6)
+
+
+def test_drawn_heads_of_another_seed_know_theirs():
+    dataset = on_the_fly("eval", size=8, clips=3, length=5, seed=7)
+    for number, clip in enumerate(dataset.clips):
+        np.testing.assert_allclose(clip_pose(dataset, clip), expected(7, FIRST_CLIP["eval"] + number, 5), rtol=1e-6)
 
 
 def test_built_heads_keep_it_in_their_records(tmp_path):

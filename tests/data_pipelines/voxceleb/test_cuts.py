@@ -105,11 +105,20 @@ def test_stretched_box_stays_as_it_is(tmp_path, make_video):
     assert [frame.shape for frame in cut_frames(path, cut)] == [(32, 20, 3)] * 4
 
 
+@pytest.mark.parametrize("box", [Box(47.7, 4, 67, 24), Box(4, 31.8, 24, 50), Box(-20, -16, 0.3, 0.2)])
+def test_stretched_box_at_an_edge_stays_within_the_picture(tmp_path, make_video, box):
+    path = make_video(tmp_path / "a.mp4", corner_frames())
+    cut = dataclasses.replace(CUT, box=box, stretch=True, enlargement=0.0, max_outside=math.inf)
+    shapes = [frame.shape for frame in cut_frames(path, cut)]
+    assert len(shapes) == 4 and min(min(shape) for shape in shapes) > 0
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"min_side": 17}, "the face is 16 pixels large, at least 17 are needed"),
         ({"box": Box(0, 8, 20, 24)}, "reaches 5 pixels beyond the picture"),
+        ({"box": Box(40, 8, 60, 24), "min_inside": 0.5, "max_outside": math.inf}, "40% of the box lies within"),
         ({"box": Box(50, 8, 60, 24)}, "outside the picture of 48 x 32"),
     ],
 )

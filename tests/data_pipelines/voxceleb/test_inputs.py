@@ -134,3 +134,10 @@ def test_wrong_sources_are_one_sentence(official, tabled, videos, tmp_path, caps
         assert message in error
         assert error.count("\n") == 1
     assert not (tmp_path / "data").exists()
+
+
+def test_split_that_ends_up_absent_is_a_warning(tmp_path):
+    source = inputs.find_input(table(tmp_path, f"a,0,99,{BOX},train,id10001", f"b,0,9,{BOX},test,id10270"))
+    found = plan.make_plan(source, Recipe(), size=64)
+    assert [*found.tasks] == ["train"]
+    assert found.warnings == ["the split test is absent: nothing can be cut out for it"]

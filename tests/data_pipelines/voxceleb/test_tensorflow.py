@@ -34,6 +34,15 @@ assert sorted(splits) == ["test", "train"] and len(info.metadata["clips"]["train
 options = {"split": "train[:50%]", "shuffle_files": True, "read_config": tfds.ReadConfig(shuffle_seed=1)}
 orders = [[int(r["frame"]) for r in tfds.load(name, data_dir=data_dir, **options)] for _ in range(2)]
 assert orders[0] == orders[1] != sorted(orders[0]) == list(range(10))
+
+shares = []
+for index in range(3):
+    context = tf.distribute.InputContext(num_input_pipelines=3, input_pipeline_id=index)
+    share = tfds.load(name, data_dir=data_dir, split="train", read_config=tfds.ReadConfig(input_context=context))
+    shares.append([(int(record["clip"]), int(record["frame"])) for record in share])
+    assert len(shares[-1]) == len(share)
+everything = [(int(record["clip"]), int(record["frame"])) for record in wanted]
+assert shares == [everything[index::3] for index in range(3)]
 """
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from data_pipelines.voxceleb.videos import main
+from data_pipelines.voxceleb.videos import download, main
 
 from .conftest import COLUMNS, write_track
 
@@ -19,9 +19,12 @@ with open({log!r}, "a") as log:
     print(video, *options, file=log)
 if video.startswith("-"):
     sys.exit("WARNING: slow\\nERROR: [youtube] " + video + ": Private video")
+if video == "1hangs":
+    import time
+    time.sleep(60)
 if video.startswith("0"):
     sys.exit(3)
-pathlib.Path(output.replace("%(id)s", video).replace("%(ext)s", "webm")).write_text("film")
+pathlib.Path(output % {{"id": video, "ext": "webm"}}).write_text("film")
 """
 
 
@@ -99,3 +102,17 @@ def test_wrong_options_are_one_sentence(table, tmp_path, monkeypatch, capsys):
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
+
+
+def test_folder_may_have_a_percent_sign(downloader, tmp_path):
+    folder = tmp_path / "50%(id)s"
+    folder.mkdir()
+    assert download("gone", folder, str(tmp_path / "bin" / "yt-dlp")) is None
+    assert [path.name for path in folder.iterdir()] == ["gone.webm"]
+
+
+def test_download_that_hangs_is_ended(downloader, tmp_path, table, capsys):
+    script = str(tmp_path / "bin" / "yt-dlp")
+    assert download("1hangs", tmp_path, script, timeout=0.5) == "yt-dlp was not done after 0.5 seconds"
+    assert run(tmp_path, table, "--timeout", "0") == 2
+    assert "--timeout is 0: give a number of seconds above 0" in capsys.readouterr().err

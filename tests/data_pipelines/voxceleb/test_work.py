@@ -1,17 +1,20 @@
 """What counts as finished, and that workers do not outlive their build."""
 
 import dataclasses
+import errno
 import os
 import subprocess
 import sys
 import time
 
+import av
 import pytest
+from av.error import err_check
 
 from data_pipelines.errors import InputError
 from data_pipelines.voxceleb import on_beam, work
 from data_pipelines.voxceleb import tasks as tasks_module
-from data_pipelines.voxceleb.tasks import Task, perform, read_clip
+from data_pipelines.voxceleb.tasks import Task, perform, read_clip, read_reason
 
 from .conftest import head_frames, write_video
 
@@ -74,9 +77,7 @@ def test_what_killed_builds_leave_is_removed(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).touch()
     with work.work_folder(tmp_path / "1.0.0", keep=tmp_path / "incomplete.NEW_1.0.0") as folder:
-        assert [path.name for path in folder.iterdir()] == ["lock"]
-        with pytest.raises(InputError, match="another process"), work.work_folder(tmp_path / "1.0.0", keep=tmp_path):
-            pass
+        assert [path.name for path in folder.iterdir()] == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.0.0.work", "2.0.0", "incomplete.NEW_1.0.0"]
 
 
@@ -134,3 +135,112 @@ def test_error_names_the_clip(task, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match=r"train/anna_1.mp4: OSError: \[Errno 28\] No space left on device"):
         perform(job)
     assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ENOMEM])
+def test_trouble_of_the_machine_leaves_no_clip_out(task, tmp_path, monkeypatch, number):
+    def fail(path, **_):
+        err_check(-number, path)
+
+    monkeypatch.setattr(av, "open", fail)
+    (tmp_path / "work").mkdir()
+    (job,) = work.jobs_for([task], tmp_path / "work")
+    with pytest.raises(RuntimeError, match=f"train/anna_1.mp4: .*{os.strerror(number)}"):
+        perform(job)
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_video_that_has_gone_is_not_left_out(task, tmp_path):
+    (tmp_path / "work").mkdir()
+    (job,) = work.jobs_for([task], tmp_path / "work")
+    task.path.unlink()
+    with pytest.raises(RuntimeError, match=r"train/anna_1.mp4: FileNotFoundError"):
+        perform(job)
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+def test_clip_that_was_cut_off_is_removed(task, tmp_path, share):
+    (job,) = jobs = work.jobs_for([task], tmp_path)
+    perform(job)
+    file = tmp_path / f"{os.path.basename(job[1])}.clip"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(RuntimeError, match=r"train/anna_1.mp4: .* was cut off and is removed"):
+        [list(clip.frames) for clip in read_clip(task, file)]
+    assert work.unfinished(jobs) == jobs
+    perform(job)
+    assert file.read_bytes() == whole
+
+
+def test_reason_that_was_cut_off_is_removed(task, tmp_path):
+    file = tmp_path / "a.left_out"
+    file.touch()
+    with pytest.raises(RuntimeError, match=r"train/anna_1.mp4: .* was cut off and is removed"):
+        read_reason(task, file)
+    assert not file.exists()
+
+
+def test_each_frame_of_a_folder_counts(task, tmp_path, save_frames, plain, monkeypatch):
+    task = dataclasses.replace(task, path=save_frames(tmp_path / "frames", plain(3)))
+    keys = [task.key()]
+    frame = sorted(task.path.iterdir())[1]
+    before, folder = frame.stat(), task.path.stat()
+    frame.write_bytes(frame.read_bytes() + b"x")
+    os.utime(frame, ns=(before.st_atime_ns, before.st_mtime_ns))
+    os.utime(task.path, ns=(folder.st_atime_ns, folder.st_mtime_ns))
+    keys.append(task.key())
+    os.utime(frame, (1, 1))
+    keys.append(task.key())
+    frame.rename(frame.with_stem("another"))
+    keys.append(task.key())
+    for name in ("JPEG_QUALITY", "WORK_FORMAT"):
+        monkeypatch.setattr(tasks_module, name, 1)
+        keys.append(task.key())
+    assert len(set(keys)) == 6
+
+
+def refused(dataset, sentence):
+    with pytest.raises(InputError, match=sentence), work.only_build(dataset):
+        pass
+
+
+def test_one_process_builds_a_dataset(tmp_path, monkeypatch):
+    dataset = tmp_path / "256" / "1.0.0"
+    with work.only_build(dataset):
+        refused(dataset, "is being built by another process")
+    assert list(dataset.parent.iterdir()) == []
+    with work.only_build(dataset):
+        dataset.mkdir()
+    refused(dataset, "has just been built by another process")
+    dataset.rmdir()
+
+    def fail(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(work.fcntl, "flock", fail)
+    refused(dataset, r"no file can be locked in .* \(No locks available\)")
+
+
+def test_lock_that_its_owner_has_removed_is_taken_anew(tmp_path, monkeypatch):
+    path, calls, flock = tmp_path / "1.0.0.lock", [], work.fcntl.flock
+
+    def removed_once(file, how):
+        calls.append(file)
+        flock(file, how)
+        if len(calls) == 1:
+            path.unlink()
+
+    monkeypatch.setattr(work.fcntl, "flock", removed_once)
+    with work.only_build(tmp_path / "1.0.0"):
+        assert path.exists() and len(calls) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to processors")
+def test_processors_are_those_that_the_process_may_use():
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert work.processors() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
