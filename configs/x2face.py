@@ -5,8 +5,8 @@
         --config.data.location=DIR --config.train.start_from=runs/x2face --config.identity.weights=face_vgg11.pth
 
 Variants stand after a colon, several joined by `+`, the later ones winning: `configs/x2face.py:mini64+one_source`.
-Published: three sources and one driving frame of a clip (the paper; the released script has one source), batch 16; L1 0.078 on VoxCeleb1
-in FOMM's comparison.
+Published: three sources and one driving frame of a clip (the paper; the released script has one source), batch 16,
+stochastic gradient descent; L1 0.078 on VoxCeleb1 in FOMM's comparison.
 """
 
 from typing import Any
