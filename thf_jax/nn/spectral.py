@@ -1,5 +1,7 @@
 """Spectral norm: a convolution whose largest singular value is 1."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -7,10 +9,8 @@ from jaxtyping import Array, Float
 
 from thf_jax.nn.blocks import convolve, torch_bias, torch_uniform
 
-
-def _product(first: Array, second: Array) -> Array:
-    """At full precision: an error in the singular value is one in every output."""
-    return jnp.matmul(first, second, precision=jax.lax.Precision.HIGHEST)
+# At full precision: an error in the singular value is one in every output.
+_product = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
 
 
 def _unit(vector: Array, epsilon: float = 1e-12) -> Array:
