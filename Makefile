@@ -1,11 +1,12 @@
 # Everything runs in .venv, which the first target that needs it makes. Only Python 3.11 or newer and make must be there.
 #
-#   make demo     animate the shipped portrait with the shipped motion and write demo.mp4
-#   make test     lint, type check and the whole test suite
-#   make lint     ruff and pyright
-#   make format   put the code into ruff's format
-#   make lock     resolve the pinned requirements anew (needs uv)
-#   make clean    remove the environment, the caches and what the demo wrote
+#   make demo           animate the shipped portrait with the shipped motion and write demo.mp4
+#   make test           lint, type check and the whole test suite
+#   make test-thorough  the tests that take minutes each and are left out of make test
+#   make lint           ruff and pyright
+#   make format         put the code into ruff's format
+#   make lock           resolve the pinned requirements anew (needs uv)
+#   make clean          remove the environment, the caches and what the demo wrote
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +17,7 @@ UV ?= uv
 LOCK := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-.PHONY: demo test lint format lock clean
+.PHONY: demo test test-thorough lint format lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -24,6 +25,9 @@ demo: $(VENV)/installed
 
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-thorough: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m thorough $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
