@@ -41,7 +41,7 @@ SYSTEMS = ("fomm", "monkey_net", "mraa")
 def tiny(system="fomm", variant="debug", **changes):
     """A configuration of the system for pictures of 16 pixels."""
     config = importlib.import_module(f"configs.{system}").get_config(variant)
-    detector = config.model.detector
+    detector = config.model.get("detector") or {}
     if "head" in detector:  # else the estimator of 3-D keypoints must have as many, and pads as its own size wants
         detector.update({"padding": detector.head // 2, "count": 3})
     config.update_from_flattened_dict(
