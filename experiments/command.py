@@ -26,6 +26,14 @@ def run_command(
     return exit_status(name, lambda words: run(options().parse_args(words)), arguments)
 
 
+def labelled(text: str) -> tuple[str, str]:
+    """The label and the model that `[LABEL=]MODEL` names; a file or folder of the whole name is a model itself."""
+    label, found, model = text.partition("=")
+    if not found or Path(text).exists():
+        return Path(text).name, text
+    return label or Path(model).name, model
+
+
 def around_section(page: Path, name: str) -> tuple[str, str]:
     """What stands before and after the section `name` of a Markdown page; without it, before and after its place.
 

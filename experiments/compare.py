@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_pipelines.datasets import open_dataset
-from experiments.command import around_section, command_parser, run_command, write_json, write_section
+from experiments.command import around_section, command_parser, labelled, run_command, write_json, write_section
 from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
 from thf_jax.evaluation.protocol import evaluate, summary
@@ -47,14 +47,6 @@ def options() -> Parser:
     parser.add_argument("--output", required=True, type=Path, help="a Markdown page, whose section of this is replaced")
     parser.add_argument("--json", type=Path, help="a json file for the scores of every clip")
     return parser
-
-
-def labelled(text: str) -> tuple[str, str]:
-    """The label and the model that `[LABEL=]MODEL` names; a file or folder of the whole name is a model itself."""
-    label, found, model = text.partition("=")
-    if not found or Path(text).exists():
-        return Path(text).name, text
-    return label or Path(model).name, model
 
 
 def score(label: str, model: str, animator: Animator, arguments: argparse.Namespace) -> dict[str, Any]:

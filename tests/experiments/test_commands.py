@@ -93,9 +93,19 @@ def test_motion_accuracy_is_one_table_over_all_models(workdir, tmp_path, capsys)
     output = tmp_path / "motion.json"
     options = {"--clips": 2, "--frames": 2, "--every": 10, "--occluded": 50, "--output": output}
     words = [str(word) for option in options.items() for word in option]
-    assert motion_accuracy.main(["--model", str(workdir), "--model", "fomm-mini64", *words]) == 0
+    page = tmp_path / "page.md"
+    page.write_text("# Results\n")
+    models = ["--model", f"Mine={workdir}", "--model", "fomm-mini64", "--page", str(page)]
+    assert motion_accuracy.main([*models, *words]) == 0
     results = json.loads(output.read_text())
-    lines = capsys.readouterr().out.splitlines()
+    assert [row["model"] for row in results["models"]] == ["Mine", "fomm-mini64"]
+    assert [row["pose"] for row in results["models"]] == [
+        None,
+        None,
+    ]  # FOMM's keypoints do not say how a head is turned
+    printed = capsys.readouterr().out
+    assert page.read_text().startswith("# Results\n") and printed.strip() in page.read_text()
+    lines = printed.splitlines()
     for line, row in zip(lines[2:4], results["models"], strict=True):
         assert [clip["frames"] for clip in row["clips"]] == [2, 2]
         cells = [cell.strip() for cell in line.strip("|").split("|")]

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from experiments import compare
-from experiments.command import write_section
-from experiments.compare import POINTS, labelled, page
+from experiments.command import labelled, write_section
+from experiments.compare import POINTS, page
 from thf_jax.errors import InputError
 from thf_jax.training.run_files import Run, read_run
 
