@@ -105,7 +105,7 @@ def run_on_cluster(executor: submitit.AutoExecutor, trial: Trial, stop: threadin
 
 
 def _submitted(executor: submitit.AutoExecutor, note: Path) -> submitit.Job[Scores | str] | None:
-    """The job of the note, unless it is lost; should it run all the same, the lock of its folder makes the next wait."""
+    """The job of the note, unless it is lost. Should that run all the same, its lock makes the next one wait."""
     if not note.is_file():
         return None
     job = CLUSTERS[executor.cluster](executor.folder, note.read_text())

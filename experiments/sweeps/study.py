@@ -167,13 +167,21 @@ def _run_all(study: optuna.Study, begins: Sequence[Begin], run: Run, jobs: int) 
             study.tell(asked, scores["l1"])
             print(f"{trial.workdir}: L1 {scores['l1']:.4f}", flush=True)
 
+    def unless_stopped(begin: Begin) -> None:
+        try:
+            if not stop.is_set():
+                one(begin)
+        except BaseException:
+            stop.set()  # The trials that run end soon, and stay in the study as running.
+            raise
+
     with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(one, begin) for begin in begins]
+        futures = [pool.submit(unless_stopped, begin) for begin in begins]
         try:
             for future in as_completed(futures):
                 future.result()
         except BaseException:
-            stop.set()  # The trials that run end soon, and stay in the study as running.
+            stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return failures

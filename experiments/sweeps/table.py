@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -80,10 +81,14 @@ def _heading(study: optuna.Study, words: Sequence[str]) -> str:
     if not trials:
         raise InputError("no trial of this sweep has come to a score yet")
     scores = trials[-1].user_attrs
-    words = ["python -m experiments.ablate --config", settings["config"], *words, *settings["overrides"]]
+    words = ["--config", settings["config"], *words, *settings["overrides"]]
+    for name, default in (("split", "eval"), ("every", 1)):
+        if settings[name] != default:
+            words += [f"--{name}", str(settings[name])]
     every = "" if settings["every"] == 1 else f", one in {settings['every']},"
+    command = f"python -m experiments.ablate {shlex.join(words)}"
     return (
-        f"`{' '.join(words)}`\n\nEvery clip of the split {settings['split']} from its first frame, absolute motion: "
+        f"`{command}`\n\nEvery clip of the split {settings['split']} from its first frame, absolute motion: "
         f"{scores['frames']} frames{every} of {scores['clips']} clips, of which copying the first frame has the L1 "
         f"{scores['copying_l1']:.4f} and the SSIM {scores['copying_ssim']:.3f}."
     )

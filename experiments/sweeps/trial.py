@@ -9,6 +9,7 @@ import json
 import math
 import os
 import queue
+import shlex
 import signal
 import subprocess
 import threading
@@ -71,7 +72,7 @@ def run_trial(trial: Trial, stop: threading.Event, *, gpus: Sequence[str] = ()) 
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else dict(os.environ)
     with _locked(trial.workdir / LOCK, stop) as lock, (trial.workdir / LOG).open("a", encoding="utf-8") as log:
         for words in (trial.train, trial.evaluate):
-            print("$ " + " ".join(words), file=log, flush=True)
+            print(f"$ {shlex.join(words)}", file=log, flush=True)
             begin = log.tell()
             status = _run(words, environment, log, lock, stop)
             if status != 0:
