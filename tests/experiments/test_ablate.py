@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from configs.space import Choice, Range
+from data_pipelines.datasets import open_dataset
 from experiments import ablate
 from experiments.sweeps import conduct
 from experiments.sweeps.plan import Plan, ablation_trials, load_config, search_space, search_trial, variants
@@ -18,6 +19,8 @@ from thf_jax.training.setup import build_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "configs/fomm.py:debug"
+# ml_collections loads configuration files so.
+pytestmark = pytest.mark.filterwarnings(r"ignore:the load_module\(\) method is deprecated:DeprecationWarning")
 
 
 @pytest.fixture(autouse=True)
@@ -66,13 +69,11 @@ def test_a_trial_is_two_commands_that_a_user_could_type(tmp_path):
 def test_a_run_of_epochs_has_the_steps_that_training_would_take(tmp_path):
     plan = Plan(CONFIG, ("--config.train.steps=0", "--config.train.epochs=2", "--config.data.repeats=3"), tmp_path)
     (trial,) = ablation_trials(plan, ["full"], [0])
-    from data_pipelines.datasets import open_dataset
-
     identities = {clip.identity for clip in open_dataset("moving_heads", "train", size=32).clips}
     assert trial.steps == int(len(identities) * 3 / 8 * 2)
 
 
-@pytest.mark.parametrize("system", [*SYSTEMS, "face_vid2vid"])
+@pytest.mark.parametrize("system", [*SYSTEMS, "x2face", "face_vid2vid"])
 def test_a_search_may_take_every_value_of_its_space(system, tmp_path):
     plan = Plan(f"configs/{system}.py:debug", ("--config.train.steps=1",), tmp_path)
     module = importlib.import_module(f"configs.{system}")
@@ -110,7 +111,7 @@ def test_variants_that_cannot_be_compared_are_refused(only, overrides, sentence)
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--config", "configs/fom.py"], "no configuration file configs/fom.py"),
+        (["--config", "configs/fom.py"], "no configuration file 'configs/fom.py'"),
         (["--config", "configs/fomm.py:debgu"], "nearest is 'debug'"),
         (["--config", "configs/base.py"], "configs/base.py"),
         (["--config", CONFIG, "--config.train.stps=2"], "steps"),
