@@ -64,7 +64,7 @@ def _run(arguments: argparse.Namespace, plan: Plan, kind: str) -> list[str]:
         settings |= {"space": {name: repr(each) for name, each in space.items()}}
         trials, count = [], arguments.search
         search_trial(plan, 0, {})  # so that what is wrong with all trials is said before the first
-    with only_sweep(plan.workdir), _interrupted_by_sigterm():
+    with only_sweep(plan.workdir), _interrupted():
         study = open_study(plan.workdir, kind, settings)
         run, jobs = _where(arguments, count)
         if kind == ABLATIONS:
@@ -85,14 +85,18 @@ def _where(arguments: argparse.Namespace, count: int) -> tuple[Run, int]:
 
 
 @contextlib.contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    """Nothing; SIGTERM ends what runs meanwhile as Ctrl-C does, so that no trial is left at work."""
+def _interrupted() -> Iterator[None]:
+    """Nothing; what asks the process to end interrupts it meanwhile, as Ctrl-C does: no trial is left at work."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

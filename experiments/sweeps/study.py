@@ -76,7 +76,7 @@ def read_study(workdir: Path, name: str) -> optuna.Study:
     """
     if (workdir / FILE).is_file() and name in optuna.get_all_study_names(_storage(workdir)):
         return optuna.load_study(storage=_storage(workdir), study_name=name)
-    raise InputError(f"there are no {name} in {workdir}: run them first, or give the --workdir of a sweep")
+    raise InputError(f"{workdir} has no {name} that were begun: leave out --table, or give the --workdir of a sweep")
 
 
 def _storage(workdir: Path) -> str:

@@ -118,7 +118,10 @@ def _run(words: Sequence[str], environment: Mapping[str, str], log: TextIO, lock
     # A cluster may tell every process of a job that it will end. Only the first one answers, and ends the others.
     unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, PREEMPTION)
     try:
-        process = subprocess.Popen(words, env=environment, stdout=log, stderr=log, pass_fds=(lock,))
+        # A group of its own: Ctrl-C reaches the sweep alone, which then ends what it has started.
+        process = subprocess.Popen(
+            words, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock,), process_group=0
+        )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
     try:

@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,7 +14,8 @@ from data_pipelines.datasets import open_dataset
 from experiments import ablate
 from experiments.sweeps import conduct
 from experiments.sweeps.plan import Plan, ablation_trials, load_config, search_space, search_trial, variants
-from experiments.sweeps.trial import LOG, TrialFailedError
+from experiments.sweeps.study import finished, read_study
+from experiments.sweeps.trial import LOG, StoppedError, TrialFailedError
 from tests.training.samples import SYSTEMS
 from thf_jax.errors import InputError
 from thf_jax.training.setup import build_recipe
@@ -126,7 +129,7 @@ def test_variants_that_cannot_be_compared_are_refused(only, overrides, sentence)
         (["--config", CONFIG, "--gpus", "0", "--jobs", "2"], "give each one at least"),
         (["--config", CONFIG, "--slurm", "--gpus", "0"], "gpus_per_node"),
         (["--config", CONFIG, "--output", "table.txt"], ".md"),
-        (["--config", CONFIG, "--table"], "run them first"),
+        (["--config", CONFIG, "--table"], "leave out --table"),
     ],
 )
 def test_wrong_options_are_one_sentence_and_status_2(words, sentence, tmp_path, began, capsys):
@@ -173,6 +176,24 @@ def test_a_search_is_continued_with_the_same_space_alone(tmp_path, began, capsys
     assert "| trial | L1 |" in capsys.readouterr().out
 
 
+def test_sigterm_interrupts_a_sweep_that_can_go_on(tmp_path, monkeypatch, capsys):
+    def run(trial, stop):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(60)
+        raise StoppedError
+
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(conduct, "run_here", lambda jobs, gpus: run)
+    words = ["--config", CONFIG, "--workdir", str(tmp_path), "--config.train.steps=2", "--only", "full"]
+    assert ablate.main(words) == 130
+    assert capsys.readouterr().err == "ablate: interrupted\n"
+    assert signal.getsignal(signal.SIGTERM) is handler
+    study = read_study(tmp_path, "ablations")
+    assert [trial.state.name for trial in study.trials] == ["RUNNING"]
+    assert (tmp_path / "study.db").is_file() and not finished(study)
+
+
+@pytest.mark.thorough
 def test_a_real_trial_ends_in_a_table(tmp_path, capsys):
     words = ["--config", CONFIG, "--workdir", str(tmp_path), "--config.train.steps=2", "--every", "8"]
     assert ablate.main([*words, "--only", "full", "--seeds", "0"]) == 0, (tmp_path / "full/seed0" / LOG).read_text()

@@ -86,7 +86,7 @@ def test_scores_of_other_settings_do_not_mix(tmp_path):
     open_study(tmp_path, "ablations", {"config": "a.py", "every": 1})
     with pytest.raises(InputError, match=r"was begun with the every 1 and not 2: give another --workdir"):
         open_study(tmp_path, "ablations", {"config": "a.py", "every": 2})
-    with pytest.raises(InputError, match="there are no search in"):
+    with pytest.raises(InputError, match="has no search that were begun"):
         read_study(tmp_path, "search")
     with only_sweep(tmp_path), pytest.raises(InputError, match="a sweep is running in"), only_sweep(tmp_path):
         pass
