@@ -86,23 +86,31 @@ def ablations(plan: Plan) -> dict[str, Mapping[str, Any]]:
 
 
 def variants(plan: Plan, only: Sequence[str] = ()) -> list[str]:
-    """The named variants, or all, each once.
+    """The named variants, each once; where none is named, all that change something.
 
     Raises:
-        InputError: there is no such variant, or an override sets what the sweep varies.
+        InputError: there is no such variant, it changes nothing, or an override sets what the sweep varies.
     """
-    known = ablations(plan)
-    for name in only:
-        if name not in known:
-            raise InputError(f"{plan.config} has no ablation named {name!r}{nearest(name, known)}")
-    chosen = list(dict.fromkeys(only or known))
-    overridden = _entries(plan.overrides)
+    known, config, overridden = ablations(plan), load_config(plan.config, plan.overrides), _entries(plan.overrides)
     if "seed" in overridden:
         raise InputError("--config.seed would make all seeds one: give --seeds in its place")
-    for name in chosen:
+    chosen = []
+    for name in dict.fromkeys(only or known):
+        if name not in known:
+            raise InputError(f"{plan.config} has no ablation named {name!r}{nearest(name, known)}")
         if taken := overridden & known[name].keys():
             raise InputError(f"--config.{min(taken)} would undo the ablation {name}: leave out one of them")
+        if name == FULL or any(_value(config, entry) != value for entry, value in known[name].items()):
+            chosen.append(name)
+        elif only:
+            raise InputError(f"the ablation {name} changes nothing in {plan.config}: leave it out")
+        else:
+            print(f"{name}: left out, since it changes nothing in {plan.config}")
     return chosen
+
+
+def _value(config: Config, entry: str) -> Any:
+    return functools.reduce(lambda part, name: part[name], entry.split("."), config)
 
 
 def ablation_trials(plan: Plan, names: Sequence[str], seeds: Sequence[int]) -> list[Trial]:

@@ -12,9 +12,8 @@ import pytest
 from configs.space import Choice, Range
 from data_pipelines.datasets import open_dataset
 from experiments import ablate
-from experiments.sweeps import conduct
+from experiments.sweeps import conduct, study
 from experiments.sweeps.plan import Plan, ablation_trials, load_config, search_space, search_trial, variants
-from experiments.sweeps.study import finished, read_study
 from experiments.sweeps.trial import LOG, StoppedError, TrialFailedError
 from tests.training.samples import SYSTEMS
 from thf_jax.errors import InputError
@@ -33,12 +32,12 @@ def at_the_root(monkeypatch):
 
 @pytest.fixture
 def began(monkeypatch):
-    """The trials that were begun; none trains, and those of `single_scale` fail."""
+    """The trials that were begun; none trains, and those of `keypoints_5` fail."""
     found = []
 
     def run(trial, stop):
         found.append(trial)
-        if trial.attributes.get("variant") == "single_scale":
+        if trial.attributes.get("variant") == "keypoints_5":
             raise TrialFailedError("the loss is nan")
         copying = {"copying_l1": 0.08, "copying_ssim": 0.5, "l1_below_copying": 0.5, "frames": 20, "clips": 2}
         return {"l1": 0.04, "ssim": 0.6, "steps": trial.steps, **copying}
@@ -101,14 +100,23 @@ def test_a_search_may_take_every_value_of_its_space(system, tmp_path):
     ("only", "overrides", "sentence"),
     [
         (["zeroth_ordr"], (), "no ablation named 'zeroth_ordr'; the nearest is 'zeroth_order'"),
-        ([], ("--config.perceptual.scales=(1.0,)",), "--config.perceptual.scales would undo the ablation single_scale"),
+        ([], ("--config.model.detector.count=9",), "--config.model.detector.count would undo the ablation keypoints_5"),
+        (["skips"], (), "the ablation skips changes nothing in configs/fomm.py:debug: leave it out"),
         ([], ("--config.seed=3",), "give --seeds in its place"),
     ],
 )
 def test_variants_that_cannot_be_compared_are_refused(only, overrides, sentence):
     with pytest.raises(InputError, match=sentence):
         variants(Plan(CONFIG, overrides, Path("nowhere")), only)
-    assert variants(Plan(CONFIG, ("--config.perceptual.scales=(1.0,)",), Path("nowhere")), ["full"]) == ["full"]
+    assert variants(Plan(CONFIG, ("--config.model.detector.count=9",), Path("nowhere")), ["full"]) == ["full"]
+
+
+def test_an_ablation_that_changes_nothing_is_left_out(capsys):
+    every = ["full", "zeroth_order", "no_visibility", "no_equivariance", "single_scale", "keypoints_5", "keypoints_20"]
+    assert variants(Plan("configs/fomm.py", (), Path("nowhere"))) == [*every, "skips"]
+    assert capsys.readouterr().out == ""
+    assert variants(Plan("configs/fomm.py:mini64", (), Path("nowhere"))) == every
+    assert capsys.readouterr().out == "skips: left out, since it changes nothing in configs/fomm.py:mini64\n"
 
 
 @pytest.mark.parametrize(
@@ -151,16 +159,16 @@ def test_a_failure_is_reported_and_the_others_are_done(tmp_path, began, capsys):
     page = tmp_path / "page.md"
     page.write_text("# Results\n")
     words = ["--config", CONFIG, "--workdir", str(tmp_path / "sweep"), "--config.train.steps=2", "--output", str(page)]
-    chosen = ["--only", "full,single_scale,skips", "--seeds", "4"]
+    chosen = ["--only", "full,keypoints_5,zeroth_order", "--seeds", "4"]
     assert ablate.main([*words, *chosen]) == 1
-    assert [trial.attributes["variant"] for trial in began] == ["full", "single_scale", "skips"]
+    assert [trial.attributes["variant"] for trial in began] == ["full", "keypoints_5", "zeroth_order"]
     said = capsys.readouterr()
     assert said.err.startswith("ablate: the work failed: TrialsFailedError: 1 of the trials failed, the last in ")
-    assert said.err.splitlines()[0].split(" (--debug")[0].endswith("single_scale/seed4: the loss is nan")
+    assert said.err.splitlines()[0].split(" (--debug")[0].endswith("keypoints_5/seed4: the loss is nan")
     text = page.read_text()
     assert text.startswith("# Results\n\n<!-- fomm-ablations: begin -->\n`python -m experiments.ablate --config")
     assert "| full | 0.0400 | 50.0% | 0.600 | 1 | 2 |" in text.splitlines()
-    assert "Failed: single_scale, seed 4: the loss is nan" in text.splitlines()
+    assert "Failed: keypoints_5, seed 4: the loss is nan" in text.splitlines()
     assert ablate.main([*words, "--table"]) == 0
     assert len(began) == 3 and page.read_text() == text
     assert capsys.readouterr().out.strip() in text
@@ -176,6 +184,19 @@ def test_a_search_is_continued_with_the_same_space_alone(tmp_path, began, capsys
     assert "| trial | L1 |" in capsys.readouterr().out
 
 
+def test_slurm_is_given_its_options_and_all_trials_at_once(tmp_path, began, monkeypatch):
+    opened, at_once = [], []
+    monkeypatch.setattr(conduct, "open_cluster", lambda *words: opened.append(words) or "cluster")
+    monkeypatch.setattr(conduct, "run_on_cluster", lambda cluster, trial, stop: conduct.run_here(1, [])(trial, stop))
+    pool = study.ThreadPoolExecutor
+    monkeypatch.setattr(study, "ThreadPoolExecutor", lambda jobs: at_once.append(jobs) or pool(jobs))
+    words = ["--config", CONFIG, "--workdir", str(tmp_path), "--config.train.steps=2", "--only", "full,zeroth_order"]
+    slurm = ["--slurm", "--slurm-partition", "gpu", "--slurm-hours", "1.5", "--slurm-option", "gpus_per_node=2"]
+    assert ablate.main([*words, *slurm]) == 0
+    assert opened == [("slurm", tmp_path, {"timeout_min": 90, "gpus_per_node": 2, "slurm_partition": "gpu"})]
+    assert at_once == [4] and len(began) == 4
+
+
 def test_sigterm_interrupts_a_sweep_that_can_go_on(tmp_path, monkeypatch, capsys):
     def run(trial, stop):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -188,9 +209,7 @@ def test_sigterm_interrupts_a_sweep_that_can_go_on(tmp_path, monkeypatch, capsys
     assert ablate.main(words) == 130
     assert capsys.readouterr().err == "ablate: interrupted\n"
     assert signal.getsignal(signal.SIGTERM) is handler
-    study = read_study(tmp_path, "ablations")
-    assert [trial.state.name for trial in study.trials] == ["RUNNING"]
-    assert (tmp_path / "study.db").is_file() and not finished(study)
+    assert [trial.state.name for trial in study.read_study(tmp_path, "ablations").trials] == ["RUNNING"]
 
 
 @pytest.mark.thorough
