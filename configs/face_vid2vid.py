@@ -11,6 +11,7 @@ in batches of 32. Head poses come with the data; where they do not, `no_head_pos
 from typing import Any
 
 from configs.base import DEBUG_RUN, SMALL_RUN, Config, base, varied
+from configs.space import EQUIVARIANCE, LEARNING_RATE, Choice, Space
 
 
 def get_config(variant: str = "") -> Config:
@@ -77,6 +78,18 @@ def ablations() -> dict[str, dict[str, Any]]:
         "least_squares": {"discriminator.loss": "least_squares"},
         "three_scales": {"discriminator.scales": (1.0, 0.5, 0.25)},  # the paper's at 512 pixels
         "single_scale": {"perceptual.scales": (1.0,)},
+    }
+
+
+def sweep() -> Space:
+    """What a search may change; detector and estimator count keypoints together, which a search cannot."""
+    return {
+        "optimizer.learning_rate": LEARNING_RATE,
+        "loss.equivariance_position": EQUIVARIANCE,
+        "loss.keypoint_prior": Choice((0.3, 1.0, 3.0, 10.0)),
+        "loss.depth_prior": Choice((0.3, 1.0, 3.0, 10.0)),
+        "loss.deformation_prior": Choice((0.1, 1.0, 5.0)),
+        "discriminator.loss": Choice(("hinge", "least_squares")),
     }
 
 

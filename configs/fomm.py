@@ -20,6 +20,7 @@ from configs.base import (
     base,
     varied,
 )
+from configs.space import EQUIVARIANCE, LEARNING_RATE, PRIOR, Choice, Space
 
 
 def get_config(variant: str = "") -> Config:
@@ -60,6 +61,17 @@ def ablations() -> dict[str, dict[str, Any]]:
         "keypoints_5": {"model.detector.count": 5},
         "keypoints_20": {"model.detector.count": 20},
         "skips": {"model.generator.skips": True},
+    }
+
+
+def sweep() -> Space:
+    """What a search may change."""
+    return {
+        "optimizer.learning_rate": LEARNING_RATE,
+        "loss.equivariance_position": EQUIVARIANCE,
+        "loss.equivariance_jacobian": EQUIVARIANCE,
+        "loss.keypoint_prior": PRIOR,
+        "model.detector.count": Choice((5, 10, 15, 20)),
     }
 
 

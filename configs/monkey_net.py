@@ -11,6 +11,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs.base import DEBUG_RUN, SMALL_KEYPOINTS, SMALL_RUN, TINY_KEYPOINTS, Config, base, varied
+from configs.space import LEARNING_RATE, Choice, Space
 
 
 def get_config(variant: str = "") -> Config:
@@ -63,6 +64,17 @@ def ablations() -> dict[str, dict[str, Any]]:
         "fixed_width": {"model.detector.covariance": None},
         "keypoints_5": {"model.detector.count": 5},
         "keypoints_20": {"model.detector.count": 20},
+    }
+
+
+def sweep() -> Space:
+    """What a search may change."""
+    return {
+        "optimizer.learning_rate": LEARNING_RATE,
+        "loss.reconstruction": Choice((3.0, 10.0, 30.0)),
+        "loss.feature_matching": Choice((3.0, 10.0, 30.0)),
+        "model.detector.count": Choice((5, 10, 15, 20)),
+        "model.detector.covariance": Choice(("heatmap", "isotropic")),
     }
 
 

@@ -24,6 +24,7 @@ from configs.base import (
     base,
     varied,
 )
+from configs.space import EQUIVARIANCE, LEARNING_RATE, PRIOR, Choice, Space
 from thf_jax.models import published
 
 
@@ -72,6 +73,17 @@ def ablations() -> dict[str, dict[str, Any]]:
         "single_scale": {"perceptual.scales": (1.0,)},
         "regions_5": {"model.detector.count": 5},
         "regions_20": {"model.detector.count": 20},
+    }
+
+
+def sweep() -> Space:
+    """What a search may change."""
+    return {
+        "optimizer.learning_rate": LEARNING_RATE,
+        "loss.equivariance_position": EQUIVARIANCE,
+        "loss.equivariance_jacobian": EQUIVARIANCE,
+        "loss.keypoint_prior": PRIOR,
+        "model.detector.count": Choice((5, 10, 15, 20)),
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs.base import DEBUG_RUN, SMALL_RUN, Config, base, varied
+from configs.space import Choice, Range, Space
 
 
 def get_config(variant: str = "") -> Config:
@@ -55,6 +56,17 @@ def ablations() -> dict[str, dict[str, Any]]:
         "no_embedding": {"model.embedding": None},
         "one_source": {"data.sources": 1, "data.time_flip": 0.5},
         "code_16": {"model.driving.code": 16},
+    }
+
+
+def sweep() -> Space:
+    """What a search may change."""
+    return {
+        "optimizer.learning_rate": Range(1e-4, 1e-2, log=True),  # of gradient descent, too
+        "optimizer.kind": Choice(("sgd", "adam")),
+        "model.driving.code": Choice((16, 32, 64, 128)),
+        "data.sources": Choice((1, 2, 3)),
+        "data.mirror": Choice((0.0, 0.5)),
     }
 
 

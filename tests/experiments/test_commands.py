@@ -1,6 +1,7 @@
 """The commands as a user types them, from training on drawn heads to a table of scores."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,20 @@ def test_a_run_evaluates_to_a_table_and_a_file(workdir, tmp_path):
     assert results["summary"]["clips"] == len(results["clips"]) > 0
     assert f"of {len(results['clips'])} clips" in done.stdout
     assert results["summary"]["copying"]["l1"] > 0
+
+
+def test_a_sweep_goes_on_with_a_run_and_scores_it(workdir, tmp_path):
+    folder = tmp_path / "full" / "seed0"
+    shutil.copytree(workdir, folder)
+    options = ["--config", "configs/fomm.py:debug", "--workdir", tmp_path, "--config.train.steps=2", "--every", 8]
+    done = python_m("experiments.ablate", *options, "--only", "full", "--seeds", "0")
+    assert done.returncode == 0, done.stderr
+    assert "step 2 of 2" in (folder / "log.txt").read_text()
+    words = ["--config", "configs/fomm.py:debug", "--workdir", str(folder), "--config.train.steps=2", "--config.seed=0"]
+    assert json.loads((folder / "run.json").read_text())["arguments"] == words
+    found = json.loads((folder / "scores.json").read_text())["summary"]
+    (row,) = (line for line in done.stdout.splitlines() if line.startswith("| full |"))
+    assert row.split(" | ")[1] == f"{found['model']['l1']:.4f}" and found["copying"]["l1"] > 0
 
 
 @pytest.mark.parametrize(
