@@ -42,7 +42,7 @@ class Recipe:
         rotation_order, pi: how angles of a head make a rotation, see `ops.rotation.rotation_matrix`.
         axis_swap: whether Jacobians are known up to their sign, see `ops.motion.unswapped`.
         pose_scale: AVD learns from poses stretched by factors in [1 - pose_scale, 1 + pose_scale].
-        augment: (key, images in [0, 1] by name) -> the same; applied on the device.
+        augment: (key, an example's images in [0, 1] by name) -> the same; applied on the device.
     """
 
     module: nn.Module

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from data_pipelines.augment import color_jitter
+from data_pipelines.augment import jitter_pair
 from thf_jax.errors import InputError, nearest
 from thf_jax.inference.load import load
 from thf_jax.interop.vgg import load_face_vgg, load_vgg19
@@ -73,7 +74,7 @@ def build_recipe(config: Config, steps: int) -> Recipe:
         pi=getattr(estimator, "pi", PUBLISHED_PI),
         axis_swap=getattr(motion, "axis_swap", False),
         pose_scale=config.avd.pose_scale,
-        augment=(lambda key, batch: color_jitter(key, batch, **jitter)) if any(jitter.values()) else None,
+        augment=functools.partial(jitter_pair, **jitter) if any(jitter.values()) else None,
     )
 
 

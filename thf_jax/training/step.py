@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from thf_jax.losses import head_terms, terms
 from thf_jax.losses.objective import objective
+from thf_jax.training.draws import example_keys
 from thf_jax.training.judge import judge
 from thf_jax.training.recipe import Recipe
 from thf_jax.training.seen import Seen, look
@@ -34,12 +35,14 @@ def train_step(
     """
     augment_key, look_key = jax.random.split(jax.random.fold_in(key, state.step))
     images = as_floats(batch)
+    count = len(images["driving"])
     if recipe.augment is not None:
         pictures = {name: image for name, image in images.items() if name != "pose"}
-        images |= recipe.augment(augment_key, pictures)
+        images |= jax.vmap(recipe.augment)(example_keys(augment_key, count), pictures)
+    look_keys = example_keys(look_key, count)
 
     def loss(params: Any) -> tuple[Array, Any]:
-        seen, statistics, judge_statistics = look(recipe, state, params, images, look_key)
+        seen, statistics, judge_statistics = look(recipe, state, params, images, look_keys)
         total, named = objective(recipe.weights, generator_terms(recipe, seen, frozen))
         return total, (named, seen, statistics, judge_statistics)
 
