@@ -85,7 +85,7 @@ def train(
 
 
 def _check_intervals(settings: Config) -> None:
-    for name in ("log_every", "sample_every", "save_every", "keep"):
+    for name in ("accumulate", "log_every", "sample_every", "save_every", "keep"):
         if settings[name] < 1:
             raise InputError(f"train.{name} is 1 or more, not {settings[name]}")
 
@@ -106,7 +106,7 @@ def _batches(config: Config, dataset: Any, mesh: Mesh) -> Any:
         )
     return pair_batches(
         dataset,
-        batch_size=parallel.local_batch_size(config.train.batch_size, mesh),
+        batch_size=parallel.local_batch_size(config.train.batch_size, mesh, config.train.accumulate),
         seed=config.seed,
         sources=config.data.sources,
         stranger=config.loss.stranger != 0,

@@ -43,6 +43,7 @@ class Recipe:
         axis_swap: whether Jacobians are known up to their sign, see `ops.motion.unswapped`.
         pose_scale: AVD learns from poses stretched by factors in [1 - pose_scale, 1 + pose_scale].
         augment: (key, an example's images in [0, 1] by name) -> the same; applied on the device.
+        accumulate: the number of micro-batches of a step, see `accumulate.accumulate`.
     """
 
     module: nn.Module
@@ -68,6 +69,7 @@ class Recipe:
     axis_swap: bool = False
     pose_scale: float = 0.25
     augment: Augment | None = None
+    accumulate: int = 1
 
     def asks_for(self, *terms: str) -> bool:
         """Whether one of these terms has a weight."""

@@ -74,6 +74,7 @@ def build_recipe(config: Config, steps: int) -> Recipe:
         pi=getattr(estimator, "pi", PUBLISHED_PI),
         axis_swap=getattr(motion, "axis_swap", False),
         pose_scale=config.avd.pose_scale,
+        accumulate=config.train.accumulate,
         augment=functools.partial(jitter_pair, **jitter) if any(jitter.values()) else None,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -35,6 +36,25 @@ class TrainState:
     step: Int[Array, ""]
     animator: NetworkState
     discriminator: NetworkState | None = None
+
+    @property
+    def params(self) -> tuple[Any, Any]:
+        """Of the animator and of the discriminator."""
+        return self.animator.params, None if self.discriminator is None else self.discriminator.params
+
+    @property
+    def statistics(self) -> tuple[Any, Any]:
+        """Of the animator and of the discriminator."""
+        return self.animator.statistics, None if self.discriminator is None else self.discriminator.statistics
+
+    def with_statistics(self, animator: Any, discriminator: Any) -> TrainState:
+        """The same parameters with these statistics."""
+        judge = self.discriminator
+        return dataclasses.replace(
+            self,
+            animator=dataclasses.replace(self.animator, statistics=animator),
+            discriminator=None if judge is None else dataclasses.replace(judge, statistics=discriminator),
+        )
 
 
 def create_network(

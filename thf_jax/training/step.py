@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from thf_jax.losses import head_terms, terms
 from thf_jax.losses.objective import objective
+from thf_jax.training.accumulate import Slopes, accumulate
 from thf_jax.training.draws import example_keys
 from thf_jax.training.judge import judge
 from thf_jax.training.recipe import Recipe
@@ -35,27 +37,55 @@ def train_step(
     """
     augment_key, look_key = jax.random.split(jax.random.fold_in(key, state.step))
     images = as_floats(batch)
-    count = len(images["driving"])
+    keys = functools.partial(example_keys, count=len(images["driving"]))
     if recipe.augment is not None:
         pictures = {name: image for name, image in images.items() if name != "pose"}
-        images |= jax.vmap(recipe.augment)(example_keys(augment_key, count), pictures)
-    look_keys = example_keys(look_key, count)
+        images |= jax.vmap(recipe.augment)(keys(augment_key), pictures)
+    slopes = functools.partial(_slopes, recipe, frozen)
+    found = accumulate(slopes, state, (images, keys(look_key)), recipe.accumulate)
+    metrics = {**found.metrics, "gradient_norm": optax.tree.norm(found.gradients[0])}
+    return _optimized(recipe, state, found), metrics
+
+
+def _slopes(recipe: Recipe, frozen: Any, state: TrainState, examples: tuple[Mapping[str, Array], Array]) -> Slopes:
+    """The losses of both sides on images in [0, 1], each with its key, and their gradients."""
 
     def loss(params: Any) -> tuple[Array, Any]:
-        seen, statistics, judge_statistics = look(recipe, state, params, images, look_keys)
+        seen, *statistics = look(recipe, state, params, *examples)
         total, named = objective(recipe.weights, generator_terms(recipe, seen, frozen))
-        return total, (named, seen, statistics, judge_statistics)
+        return total, (named, seen, statistics)
 
-    (total, (named, seen, statistics, judge_statistics)), gradients = jax.value_and_grad(loss, has_aux=True)(
+    (total, (named, seen, (statistics, judge_statistics))), gradients = jax.value_and_grad(loss, has_aux=True)(
         state.animator.params
     )
-    animator = apply_gradients(state.animator, gradients, statistics, recipe.optimizer)
-    discriminator = state.discriminator
-    if discriminator is not None:
-        discriminator = dataclasses.replace(discriminator, statistics=judge_statistics)
-        discriminator, named["discriminator"] = _discriminator_step(recipe, discriminator, seen)
-    measured = {"loss": total, **named, "gradient_norm": optax.tree.norm(gradients)}
-    return TrainState(state.step + 1, animator, discriminator), measured
+    metrics = {"loss": total, **named}
+    if state.discriminator is None:
+        return Slopes((gradients, None), (statistics, None), metrics)
+    discriminator = dataclasses.replace(state.discriminator, statistics=judge_statistics)
+    metrics["discriminator"], judge_gradients, judge_statistics = _judge_slopes(recipe, discriminator, seen)
+    return Slopes((gradients, judge_gradients), (statistics, judge_statistics), metrics)
+
+
+def _judge_slopes(recipe: Recipe, network: NetworkState, seen: Seen) -> tuple[Array, Any, Any]:
+    """The discriminator's loss on the very images that the generator's loss saw, its gradient and new statistics."""
+    made: Any = seen.rendering
+    fake_images, driving = jax.lax.stop_gradient((made.image, seen.driving))
+
+    def loss(params: Any) -> tuple[Array, Any]:
+        (real, fake), statistics = judge(recipe, network, params, driving, seen.target, fake_images)
+        return recipe.game.discriminator(real.scores, fake.scores), statistics
+
+    (value, statistics), gradients = jax.value_and_grad(loss, has_aux=True)(network.params)
+    return value, gradients, statistics
+
+
+def _optimized(recipe: Recipe, state: TrainState, found: Slopes) -> TrainState:
+    """The state after one step of each optimiser along these slopes."""
+    animator = apply_gradients(state.animator, found.gradients[0], found.statistics[0], recipe.optimizer)
+    discriminator, optimizer = state.discriminator, recipe.discriminator_optimizer
+    if discriminator is not None and optimizer is not None:
+        discriminator = apply_gradients(discriminator, found.gradients[1], found.statistics[1], optimizer)
+    return TrainState(state.step + 1, animator, discriminator)
 
 
 def generator_terms(recipe: Recipe, seen: Seen, frozen: Any) -> dict[str, Callable[[], Float[Array, ""]]]:
@@ -100,16 +130,3 @@ def generator_terms(recipe: Recipe, seen: Seen, frozen: Any) -> dict[str, Callab
 def as_floats(batch: Mapping[str, Array]) -> dict[str, Array]:
     """Images in [0, 1]; uint8 is divided by 255."""
     return {name: x.astype(jnp.float32) / 255 if x.dtype == jnp.uint8 else x for name, x in batch.items()}
-
-
-def _discriminator_step(recipe: Recipe, network: NetworkState, seen: Seen) -> tuple[NetworkState, Array]:
-    """The discriminator after one step on the very images that the generator's loss saw, and its loss."""
-    made: Any = seen.rendering
-    fake_images, driving = jax.lax.stop_gradient((made.image, seen.driving))
-
-    def loss(params: Any) -> tuple[Array, Any]:
-        (real, fake), statistics = judge(recipe, network, params, driving, seen.target, fake_images)
-        return recipe.game.discriminator(real.scores, fake.scores), statistics
-
-    (value, statistics), gradients = jax.value_and_grad(loss, has_aux=True)(network.params)
-    return apply_gradients(network, gradients, statistics, recipe.discriminator_optimizer), value  # pyright: ignore

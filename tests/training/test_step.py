@@ -1,0 +1,67 @@
+"""What a step does beside the losses, on a model so small that all of it can be computed again by NumPy."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from tests.training.blend import Blend, beginning, judged, pictures, recipe, steps
+from thf_jax.errors import InputError
+from thf_jax.training import parallel
+from thf_jax.training.accumulate import interleaved
+from thf_jax.training.step import train_step
+
+
+def assert_close(ours, theirs, tolerance=1e-6):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance), ours, theirs)
+
+
+def darkened(key, pair):
+    return jax.tree.map(lambda image: image * jax.random.uniform(key, ()), pair)
+
+
+def test_micro_batches_without_batch_norm_equal_the_batch():
+    settings = {"augment": darkened}
+    batches = [pictures(seed=seed) for seed in range(2)]
+    for (state, metrics), (wanted, expected) in zip(
+        steps(judged(accumulate=4, **settings), batches), steps(judged(**settings), batches), strict=True
+    ):
+        assert_close(state, wanted)
+        assert_close(metrics, expected, 1e-5)
+    assert set(metrics) >= {"discriminator", "adversarial", "feature_matching", "gradient_norm"}
+
+
+def test_statistics_run_through_the_micro_batches_in_order():
+    parts, batch = 4, pictures()
+    ((state, _),) = steps(recipe(module=Blend(normalized=True), accumulate=parts), [batch])
+    mean, var = np.zeros(3), np.ones(3)
+    for part in range(parts):
+        source, driving = (batch[name][part::parts].astype(np.float64) for name in ("source", "driving"))
+        values = (0.3 * source + 0.3 * driving.mean((1, 2), keepdims=True)).reshape(-1, 3)
+        mean, var = 0.9 * mean + 0.1 * values.mean(0), 0.9 * var + 0.1 * values.var(0, ddof=1)
+    assert_close(state.animator.statistics["batch_stats"]["norm"], {"mean": mean, "var": var}, 1e-5)
+
+
+def test_a_batch_that_does_not_divide_is_one_sentence():
+    with pytest.raises(
+        InputError, match=r"batch of 9 does not divide into 2 micro-batches.* the nearest that does is 8"
+    ):
+        interleaved(np.zeros(9), 2)
+    mesh = parallel.data_mesh()
+    assert parallel.local_batch_size(48, mesh, 3) == 48
+    with pytest.raises(InputError, match="among 8 devices in 3 micro-batches; the nearest that does is 24"):
+        parallel.local_batch_size(32, mesh, 3)
+
+
+def test_micro_batches_move_no_example_to_another_device():
+    mesh = parallel.data_mesh()
+    settings = judged(module=Blend(normalized=True), accumulate=2, augment=darkened)
+    state = parallel.replicate(beginning(settings), mesh)
+    batch = parallel.to_devices(pictures(16), mesh)
+    program = jax.jit(functools.partial(train_step, settings)).lower(state, {}, batch, jax.random.key(2)).compile()
+    text = program.as_text()
+    assert "all-reduce" in text
+    for moved in ("all-gather", "all-to-all", "collective-permute"):
+        assert moved not in text
+    assert_close(program(state, {}, batch, jax.random.key(2))[0], steps(settings, [pictures(16)])[0][0])
