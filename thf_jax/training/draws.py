@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key, PRNGKeyArray
 
+from thf_jax.nn.named_axis import AxisName
 
-def example_keys(key: PRNGKeyArray, count: int, axis_name: str | tuple[str, ...] | None = None) -> Key[Array, " count"]:
+
+def example_keys(key: PRNGKeyArray, count: int, axis_name: AxisName | None = None) -> Key[Array, " count"]:
     """A key for each of `count` examples: `fold_in(key, i)` for example i of the global batch.
 
     What is drawn from them does not depend on how the batch is split, into micro-batches or among devices.

@@ -10,6 +10,7 @@ from flax import linen as nn
 from jaxtyping import Array, PRNGKeyArray
 
 from thf_jax.losses.adversarial import GAMES, Game
+from thf_jax.nn.named_axis import AxisName
 from thf_jax.ops.rotation import PUBLISHED_PI
 
 Augment = Callable[[PRNGKeyArray, dict[str, Array]], dict[str, Array]]
@@ -44,6 +45,7 @@ class Recipe:
         pose_scale: AVD learns from poses stretched by factors in [1 - pose_scale, 1 + pose_scale].
         augment: (key, an example's images in [0, 1] by name) -> the same; applied on the device.
         accumulate: the number of micro-batches of a step, see `accumulate.accumulate`.
+        axis_name: of the devices, where the step is mapped over them, see `step.train_step`.
     """
 
     module: nn.Module
@@ -70,6 +72,7 @@ class Recipe:
     pose_scale: float = 0.25
     augment: Augment | None = None
     accumulate: int = 1
+    axis_name: AxisName | None = None
 
     def asks_for(self, *terms: str) -> bool:
         """Whether one of these terms has a weight."""

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from thf_jax.losses import head_terms, terms
 from thf_jax.losses.objective import objective
+from thf_jax.nn.named_axis import batch_norm_over
 from thf_jax.training.accumulate import Slopes, accumulate
 from thf_jax.training.draws import example_keys
 from thf_jax.training.judge import judge
@@ -27,7 +28,11 @@ def train_step(
 ) -> tuple[TrainState, dict[str, Float[Array, ""]]]:
     """The next state; every loss term by name (weighted), their sum as `loss`, and the gradient's norm.
 
-    Pure: run it under `jax.jit` with a sharded batch. The networks' statistics are those of the global batch.
+    Pure. Under `jax.jit` with a sharded batch, losses, gradients and the networks' statistics are those of the global
+    batch. Under `jax.pmap`, or `jax.shard_map` with `check_vma=False` (with True, JAX adds the devices' gradients up
+    by itself), name their axis in `recipe.axis_name` and give each device the whole state and key and its part of the
+    batch, in the order of the devices: gradients, statistics and metrics are then means over the axis, and state and
+    metrics come out equal on all of them. (Head poses, which not every frame has, are averaged device by device.)
 
     Args:
         frozen: variables of the networks of the losses, `{"perceptual": ..., "identity": ...}`; those that no loss asks
@@ -37,12 +42,16 @@ def train_step(
     """
     augment_key, look_key = jax.random.split(jax.random.fold_in(key, state.step))
     images = as_floats(batch)
-    keys = functools.partial(example_keys, count=len(images["driving"]))
+    keys = functools.partial(example_keys, count=len(images["driving"]), axis_name=recipe.axis_name)
     if recipe.augment is not None:
         pictures = {name: image for name, image in images.items() if name != "pose"}
         images |= jax.vmap(recipe.augment)(keys(augment_key), pictures)
-    slopes = functools.partial(_slopes, recipe, frozen)
-    found = accumulate(slopes, state, (images, keys(look_key)), recipe.accumulate)
+    with batch_norm_over(recipe.axis_name):
+        slopes = functools.partial(_slopes, recipe, frozen)
+        found = accumulate(slopes, state, (images, keys(look_key)), recipe.accumulate)
+    if recipe.axis_name is not None:
+        gradients, metrics = jax.lax.pmean((found.gradients, found.metrics), recipe.axis_name)
+        found = found._replace(gradients=gradients, metrics=metrics)
     metrics = {**found.metrics, "gradient_norm": optax.tree.norm(found.gradients[0])}
     return _optimized(recipe, state, found), metrics
 
