@@ -95,6 +95,7 @@ def base(system: str, **losses: float) -> Config:
     config.optimizer.decay_at = (0.6, 0.9)  # fractions of the run
     config.optimizer.decay = 0.1
     config.optimizer.warmup = 0
+    config.optimizer.clip = 0.0  # the global norm to which longer gradients are shortened; 0: none is
     config.optimizer.multipliers = ConfigDict(dict.fromkeys(published(system), 1.0))
 
     config.train = ConfigDict()

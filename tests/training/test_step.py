@@ -3,13 +3,17 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from tests.training.blend import Blend, beginning, judged, pictures, recipe, steps
+from tests.training.samples import tiny
 from thf_jax.errors import InputError
 from thf_jax.training import parallel
 from thf_jax.training.accumulate import interleaved
+from thf_jax.training.optimizers import optimizer
 from thf_jax.training.step import train_step
 
 
@@ -65,3 +69,15 @@ def test_micro_batches_move_no_example_to_another_device():
     for moved in ("all-gather", "all-to-all", "collective-permute"):
         assert moved not in text
     assert_close(program(state, {}, batch, jax.random.key(2))[0], steps(settings, [pictures(16)])[0][0])
+
+
+def test_clipping_shortens_the_step_and_leaves_the_measured_norm():
+    config = tiny(**{"optimizer.kind": "sgd", "optimizer.learning_rate": 1.0, "optimizer.clip": 1e-3}).optimizer
+    ((_, free),) = steps(recipe(), [pictures()])
+    for norm, taken in [(1e-3, 1e-3), (1e3, free["gradient_norm"])]:
+        config.clip = norm
+        settings = recipe(optimizer=optimizer(config, 10))
+        ((state, metrics),) = steps(settings, [pictures()])
+        moved = jax.tree.map(jnp.subtract, beginning(settings).animator.params, state.animator.params)
+        assert float(optax.tree.norm(moved)) == pytest.approx(taken, rel=1e-4)
+        assert metrics["gradient_norm"] == pytest.approx(free["gradient_norm"], rel=1e-6)

@@ -26,7 +26,7 @@ from thf_jax.training.state import NetworkState, TrainState, apply_gradients
 def train_step(
     recipe: Recipe, state: TrainState, frozen: Any, batch: Mapping[str, Array], key: PRNGKeyArray
 ) -> tuple[TrainState, dict[str, Float[Array, ""]]]:
-    """The next state; every loss term by name (weighted), their sum as `loss`, and the gradient's norm.
+    """The next state; every loss term by name (weighted), their sum as `loss`, and the gradient's norm before clipping.
 
     Pure. Under `jax.jit` with a sharded batch, losses, gradients and the networks' statistics are those of the global
     batch. Under `jax.pmap`, or `jax.shard_map` with `check_vma=False` (with True, JAX adds the devices' gradients up
