@@ -57,7 +57,7 @@ def beginning(recipe):
         networks.append(
             create_network(jax.random.key(1), recipe.discriminator, recipe.discriminator_optimizer, picture)
         )
-    return start(*networks)
+    return start(*networks, averaged=recipe.average != 0)
 
 
 def pictures(count=8, seed=0):

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from tests.training.blend import Blend, beginning, judged, pictures, recipe, steps
-from tests.training.samples import tiny
+from tests.training.samples import assert_equal, tiny
 from thf_jax.errors import InputError
 from thf_jax.training import parallel
 from thf_jax.training.accumulate import interleaved
@@ -81,3 +81,14 @@ def test_clipping_shortens_the_step_and_leaves_the_measured_norm():
         moved = jax.tree.map(jnp.subtract, beginning(settings).animator.params, state.animator.params)
         assert float(optax.tree.norm(moved)) == pytest.approx(taken, rel=1e-4)
         assert metrics["gradient_norm"] == pytest.approx(free["gradient_norm"], rel=1e-6)
+
+
+def test_the_average_follows_the_parameters_from_their_start():
+    decay, settings = 0.25, recipe(average=0.25)
+    average = np.asarray(beginning(settings).animator.params["weights"], np.float64)
+    for number, (state, _) in enumerate(steps(settings, [pictures(seed=seed) for seed in range(4)])):
+        kept = min(decay, (1 + number) / (10 + number))  # 0.1, 0.18, 0.25, 0.25
+        average = kept * average + (1 - kept) * np.asarray(state.animator.params["weights"])
+        assert_close(state.average["weights"], average)
+    assert_equal(state.variables["params"], state.average)
+    assert np.abs(state.average["weights"] - state.animator.params["weights"]).max() > 1e-4

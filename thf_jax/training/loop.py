@@ -75,7 +75,7 @@ def train(
             while len(pending) > (0 if saving or sampling else 1):
                 progress.add(*pending.popleft())
             if sampling:
-                variables = parallel.local_copy(state.animator.variables)
+                variables = parallel.local_copy(state.variables)
                 progress.picture(number, sample_picture(recipe, variables, parallel.local_copy(batch)))
             if saving:
                 checkpoints.save(manager, state, batches)

@@ -45,6 +45,7 @@ class Recipe:
         pose_scale: AVD learns from poses stretched by factors in [1 - pose_scale, 1 + pose_scale].
         augment: (key, an example's images in [0, 1] by name) -> the same; applied on the device.
         accumulate: the number of micro-batches of a step, see `accumulate.accumulate`.
+        average: the decay of the animator's averaged parameters, see `average.moved_average`; 0: there are none.
         axis_name: of the devices, where the step is mapped over them, see `step.train_step`.
     """
 
@@ -72,6 +73,7 @@ class Recipe:
     pose_scale: float = 0.25
     augment: Augment | None = None
     accumulate: int = 1
+    average: float = 0.0
     axis_name: AxisName | None = None
 
     def asks_for(self, *terms: str) -> bool:

@@ -38,8 +38,10 @@ def build_recipe(config: Config, steps: int) -> Recipe:
     """The recipe of this config for a run of so many steps.
 
     Raises:
-        InputError: a loss asks for a part that the system, or this variant of it, does not have.
+        InputError: a loss asks for a part that the system, or this variant of it, does not have, or a setting is not
+            among those that there are.
     """
+    _check_step(config.train)
     module = build(config.system, config.model.to_dict())
     weights = dict(config.loss)
     judged = weights["adversarial"] != 0
@@ -75,8 +77,16 @@ def build_recipe(config: Config, steps: int) -> Recipe:
         axis_swap=getattr(motion, "axis_swap", False),
         pose_scale=config.avd.pose_scale,
         accumulate=config.train.accumulate,
+        average=config.train.average,
         augment=functools.partial(jitter_pair, **jitter) if any(jitter.values()) else None,
     )
+
+
+def _check_step(settings: Config) -> None:
+    if not 0 <= settings.average < 1:
+        raise InputError(
+            f"train.average is a decay below 1, such as 0.999, or 0 for no average, not {settings.average}"
+        )
 
 
 def _check_losses(system: str, module: nn.Module, weights: dict[str, float]) -> None:
@@ -122,16 +132,17 @@ def _discriminator(settings: Config) -> MultiScaleDiscriminator:
 def initial_state(config: Config, recipe: Recipe, key: jax.Array) -> TrainState:
     """The state before the first step, random by `key`."""
     animator_key, discriminator_key = jax.random.split(key)
-    picture = jnp.zeros((1, config.size, config.size, 3))
+    picture, averaged = jnp.zeros((1, config.size, config.size, 3)), recipe.average != 0
     animator = create_network(animator_key, recipe.module, recipe.optimizer, picture, picture)
     if recipe.discriminator is None or recipe.discriminator_optimizer is None:
-        return start(animator)
+        return start(animator, averaged=averaged)
     heatmaps = None
     if recipe.condition_on_keypoints:
         heatmaps = jnp.zeros((1, config.size, config.size, config.model.detector.count))
     return start(
         animator,
         create_network(discriminator_key, recipe.discriminator, recipe.discriminator_optimizer, picture, heatmaps),
+        averaged=averaged,
     )
 
 
@@ -154,7 +165,8 @@ def first_stage(config: Config, state: TrainState) -> TrainState:
             "give --config.model the settings in the model's config.json"
         )
     animator = dataclasses.replace(state.animator, params=taken.pop("params"), statistics=taken)
-    return dataclasses.replace(state, animator=animator)
+    average = None if state.average is None else jax.tree.map(jnp.copy, animator.params)
+    return dataclasses.replace(state, animator=animator, average=average)
 
 
 def frozen_variables(config: Config, recipe: Recipe) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from thf_jax.losses import head_terms, terms
 from thf_jax.losses.objective import objective
 from thf_jax.nn.named_axis import batch_norm_over
 from thf_jax.training.accumulate import Slopes, accumulate
+from thf_jax.training.average import moved_average
 from thf_jax.training.draws import example_keys
 from thf_jax.training.judge import judge
 from thf_jax.training.recipe import Recipe
@@ -94,7 +95,10 @@ def _optimized(recipe: Recipe, state: TrainState, found: Slopes) -> TrainState:
     discriminator, optimizer = state.discriminator, recipe.discriminator_optimizer
     if discriminator is not None and optimizer is not None:
         discriminator = apply_gradients(discriminator, found.gradients[1], found.statistics[1], optimizer)
-    return TrainState(state.step + 1, animator, discriminator)
+    average = state.average
+    if average is not None:
+        average = moved_average(average, animator.params, state.step, recipe.average)
+    return TrainState(state.step + 1, animator, discriminator, average)
 
 
 def generator_terms(recipe: Recipe, seen: Seen, frozen: Any) -> dict[str, Callable[[], Float[Array, ""]]]:
