@@ -102,6 +102,7 @@ def base(system: str, **losses: float) -> Config:
     config.train.batch_size = 40  # over all devices
     config.train.accumulate = 1  # micro-batches of a step, into which the batch is divided
     config.train.average = 0.0  # decay of the averaged parameters, which then are the model; 0: there are none
+    config.train.nonfinite = "stop"  # at a loss or gradient that is not finite, or `skip` the step
     config.train.epochs = 100.0
     config.train.steps = 0  # above 0 it counts instead of the epochs
     config.train.log_every = 100

@@ -1,6 +1,8 @@
 """What a step does beside the losses, on a model so small that all of it can be computed again by NumPy."""
 
+import dataclasses
 import functools
+import json
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +16,7 @@ from thf_jax.errors import InputError
 from thf_jax.training import parallel
 from thf_jax.training.accumulate import interleaved
 from thf_jax.training.optimizers import optimizer
+from thf_jax.training.progress import NonFiniteLossError, Progress
 from thf_jax.training.step import train_step
 
 
@@ -92,3 +95,48 @@ def test_the_average_follows_the_parameters_from_their_start():
         assert_close(state.average["weights"], average)
     assert_equal(state.variables["params"], state.average)
     assert np.abs(state.average["weights"] - state.animator.params["weights"]).max() > 1e-4
+
+
+def test_a_step_that_is_not_finite_is_as_if_it_had_not_been():
+    settings = judged(
+        module=Blend(normalized=True), optimizer=optax.adam(0.1), average=0.9, skip_nonfinite=True, accumulate=2
+    )
+    good, bad = pictures(), pictures(seed=1)
+    bad["driving"][3, 2, 1, 0] = np.nan
+    (first, metrics), (skipped, lost), (second, _) = steps(settings, [good, bad, good])
+    assert (metrics["skipped"], lost["skipped"]) == (0.0, 1.0) and np.isnan(lost["loss"])
+    assert (int(first.step), int(skipped.step)) == (1, 2)
+    assert_equal(dataclasses.replace(skipped, step=first.step), first)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(second))
+    assert np.abs(second.animator.params["weights"] - first.animator.params["weights"]).max() > 1e-3
+    (_, metrics), (stopped, lost) = steps(dataclasses.replace(settings, skip_nonfinite=False), [good, bad])
+    assert "skipped" not in metrics and np.isnan(lost["loss"])
+    assert np.isnan(stopped.animator.params["weights"]).any()
+
+
+def report(folder, skipped, *, every):
+    """The lines of a run in which these steps were skipped; the loss of each other one is its number."""
+    progress = Progress(folder, every=every, images_per_step=8, steps=len(skipped))
+    for number, one in enumerate(skipped, 1):
+        loss = float("nan") if one else float(number)
+        progress.add(number, {name: jnp.float32(value) for name, value in (("loss", loss), ("skipped", one))})
+    progress.close()
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_means_leave_out_what_was_skipped_and_the_line_counts_it(tmp_path, capsys):
+    first, second, third = report(tmp_path, [False, True, True, False, False, False, True, True, True], every=3)
+    assert (first["loss"], first["skipped"]) == (1.0, 2.0)
+    assert (second["loss"], second["skipped"]) == (5.0, 0.0)
+    assert "loss" not in third and third["skipped"] == 3.0
+    lines = capsys.readouterr().out.splitlines()
+    assert "loss 1.0000  2 of 3 steps skipped  " in lines[0]
+    assert "skipped" not in lines[1]
+    assert "step 9/9  3 of 3 steps skipped  " in lines[2]
+
+
+@pytest.mark.parametrize(("every", "patience"), [(1, 10), (12, 12)])
+def test_a_run_is_given_up_when_a_whole_window_was_skipped(tmp_path, every, patience):
+    report(tmp_path, [True] * (patience - 1) + [False] + [True] * (patience - 1), every=every)
+    with pytest.raises(NonFiniteLossError, match=f"the last {patience} steps, up to step {patience}, were all skipped"):
+        report(tmp_path, [True] * 2 * patience, every=every)

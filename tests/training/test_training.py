@@ -122,6 +122,7 @@ def test_a_run_stops_at_a_loss_that_is_not_finite_and_saves_nothing(tmp_path):
         ({"train.accumulate": 2}, "among 8 devices in 2 micro-batches; the nearest that does is 16"),
         ({"train.accumulate": 0}, "train.accumulate is 1 or more, not 0"),
         ({"train.average": 1.0}, "train.average is a decay below 1.*not 1.0"),
+        ({"train.nonfinite": "skipp"}, "cannot be 'skipp'; the nearest is 'skip'"),
         ({"optimizer.clip": -1.0}, "optimizer.clip is a norm above 0.*not -1.0"),
         ({"train.keep": 0}, "train.keep is 1 or more, not 0"),
         ({"model.dense_motion.depth": 4}, "must be multiples of 16, not 8 x 8"),

@@ -43,7 +43,8 @@ def train(
 
     Raises:
         InputError: the config does not fit itself, the data or the checkpoints that are there.
-        NonFiniteLossError: a loss term is not finite; nothing is saved after that.
+        NonFiniteLossError: a loss term is not finite, or was not in too many steps in a row where such steps are
+            skipped; nothing is saved after that.
     """
     _check_intervals(config.train)
     mesh = parallel.data_mesh(devices)

@@ -46,6 +46,8 @@ class Recipe:
         augment: (key, an example's images in [0, 1] by name) -> the same; applied on the device.
         accumulate: the number of micro-batches of a step, see `accumulate.accumulate`.
         average: the decay of the animator's averaged parameters, see `average.moved_average`; 0: there are none.
+        skip_nonfinite: whether a step with a loss or gradient that is not finite changes only the count of steps, see
+            `nonfinite.skip_nonfinite`.
         axis_name: of the devices, where the step is mapped over them, see `step.train_step`.
     """
 
@@ -74,6 +76,7 @@ class Recipe:
     augment: Augment | None = None
     accumulate: int = 1
     average: float = 0.0
+    skip_nonfinite: bool = False
     axis_name: AxisName | None = None
 
     def asks_for(self, *terms: str) -> bool:

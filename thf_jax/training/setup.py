@@ -22,6 +22,7 @@ from thf_jax.nn.discriminator import MultiScaleDiscriminator
 from thf_jax.nn.vgg import VGG19, FaceVGG
 from thf_jax.ops.rotation import PUBLISHED_PI
 from thf_jax.training.config import Config
+from thf_jax.training.nonfinite import POLICIES
 from thf_jax.training.optimizers import optimizer
 from thf_jax.training.recipe import DISENTANGLED, POSED, Recipe
 from thf_jax.training.state import TrainState, create_network, start
@@ -78,6 +79,7 @@ def build_recipe(config: Config, steps: int) -> Recipe:
         pose_scale=config.avd.pose_scale,
         accumulate=config.train.accumulate,
         average=config.train.average,
+        skip_nonfinite=config.train.nonfinite == "skip",
         augment=functools.partial(jitter_pair, **jitter) if any(jitter.values()) else None,
     )
 
@@ -87,6 +89,8 @@ def _check_step(settings: Config) -> None:
         raise InputError(
             f"train.average is a decay below 1, such as 0.999, or 0 for no average, not {settings.average}"
         )
+    if settings.nonfinite not in POLICIES:
+        raise InputError(f"train.nonfinite cannot be {settings.nonfinite!r}{nearest(settings.nonfinite, POLICIES)}")
 
 
 def _check_losses(system: str, module: nn.Module, weights: dict[str, float]) -> None:

@@ -19,6 +19,7 @@ from thf_jax.training.accumulate import Slopes, accumulate
 from thf_jax.training.average import moved_average
 from thf_jax.training.draws import example_keys
 from thf_jax.training.judge import judge
+from thf_jax.training.nonfinite import skip_nonfinite
 from thf_jax.training.recipe import Recipe
 from thf_jax.training.seen import Seen, look
 from thf_jax.training.state import NetworkState, TrainState, apply_gradients
@@ -54,7 +55,10 @@ def train_step(
         gradients, metrics = jax.lax.pmean((found.gradients, found.metrics), recipe.axis_name)
         found = found._replace(gradients=gradients, metrics=metrics)
     metrics = {**found.metrics, "gradient_norm": optax.tree.norm(found.gradients[0])}
-    return _optimized(recipe, state, found), metrics
+    after = _optimized(recipe, state, found)
+    if recipe.skip_nonfinite:
+        after, metrics["skipped"] = skip_nonfinite(state, after, (found.gradients, metrics))
+    return after, metrics
 
 
 def _slopes(recipe: Recipe, frozen: Any, state: TrainState, examples: tuple[Mapping[str, Array], Array]) -> Slopes:
