@@ -1,6 +1,5 @@
 """The smallest model that the step can train: it blends the source with the driving frame's colour, per channel."""
 
-import dataclasses
 import functools
 
 import jax
@@ -74,8 +73,3 @@ def steps(recipe, batches):
         state, metrics = step(state, {}, batch, jax.random.key(2))
         found.append((state, {name: float(value) for name, value in metrics.items()}))
     return found
-
-
-def changed(recipe, **fields):
-    """The recipe with other fields."""
-    return dataclasses.replace(recipe, **fields)

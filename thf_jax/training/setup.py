@@ -153,8 +153,8 @@ def initial_state(config: Config, recipe: Recipe, key: jax.Array) -> TrainState:
 def first_stage(config: Config, state: TrainState) -> TrainState:
     """The state with the networks of the model that `train.start_from` names; unchanged where it names none.
 
-    The optimisers start anew, and so do the discriminator and whole parts that the model does not have, such as MRAA's
-    AVD network.
+    The optimisers and an average of the parameters start anew, and so do the discriminator and whole parts that the
+    model does not have, such as MRAA's AVD network.
 
     Raises:
         InputError: there is no such model, or its networks are not those of the config.
