@@ -95,10 +95,14 @@ def base(system: str, **losses: float) -> Config:
     config.optimizer.decay_at = (0.6, 0.9)  # fractions of the run
     config.optimizer.decay = 0.1
     config.optimizer.warmup = 0
+    config.optimizer.clip = 0.0  # the global norm to which longer gradients are shortened; 0: none is
     config.optimizer.multipliers = ConfigDict(dict.fromkeys(published(system), 1.0))
 
     config.train = ConfigDict()
     config.train.batch_size = 40  # over all devices
+    config.train.accumulate = 1  # micro-batches of a step, into which the batch is divided
+    config.train.average = 0.0  # decay of the averaged parameters, which then are the model; 0: there are none
+    config.train.nonfinite = "stop"  # at a loss or gradient that is not finite, or `skip` the step
     config.train.epochs = 100.0
     config.train.steps = 0  # above 0 it counts instead of the epochs
     config.train.log_every = 100

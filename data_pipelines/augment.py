@@ -1,5 +1,6 @@
 """Colour jitter on the device: the published augmentation of training pairs, as part of the jitted train step."""
 
+import functools
 import itertools
 from typing import NamedTuple
 
@@ -56,14 +57,26 @@ def color_jitter(
         hue: half the width of the range of turns, in fractions of the circle.
     """
     count = next(iter(batch.values())).shape[0]
-    widths = jnp.array([brightness, contrast, saturation, hue], jnp.float32)
-    draws = jax.vmap(lambda pair_key: draw_jitter(pair_key, widths))(jax.random.split(key, count))
+    widths = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": hue}
+    return jax.vmap(functools.partial(jitter_pair, **widths))(jax.random.split(key, count), batch)
 
-    def apply(images: Float[Array, "b ... h w 3"]) -> Float[Array, "b ... h w 3"]:
-        of_a_pair = apply_jitter if images.ndim == 4 else jax.vmap(apply_jitter, in_axes=(0, None))
-        return jax.vmap(of_a_pair)(images, draws)
 
-    return jax.tree.map(apply, batch)
+def jitter_pair(
+    key: PRNGKeyArray,
+    pair: dict[str, Float[Array, "... h w 3"]],
+    *,
+    brightness: float = 0.1,
+    contrast: float = 0.1,
+    saturation: float = 0.1,
+    hue: float = 0.1,
+) -> dict[str, Float[Array, "... h w 3"]]:
+    """One pair with its colours changed, by one draw; see `color_jitter`."""
+    jitter = draw_jitter(key, jnp.array([brightness, contrast, saturation, hue], jnp.float32))
+
+    def apply(images: Float[Array, "... h w 3"]) -> Float[Array, "... h w 3"]:
+        return apply_jitter(images, jitter) if images.ndim == 3 else jax.vmap(apply_jitter, (0, None))(images, jitter)
+
+    return jax.tree.map(apply, pair)
 
 
 def draw_jitter(key: PRNGKeyArray, widths: Float[Array, "4"]) -> Jitter:

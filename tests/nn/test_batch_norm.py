@@ -6,10 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from tests.nn.samples import numbers
-from thf_jax.nn.blocks import BatchNorm
+from thf_jax.nn.blocks import BatchNorm, SameBlock
+from thf_jax.nn.named_axis import batch_norm_over
 
 X = 3 + 2 * numbers(8, 3, 2, 4)
 VARIABLES = {
@@ -81,14 +83,22 @@ def test_statistics_are_of_float32_where_activations_are_of_half():
     np.testing.assert_allclose(updated["batch_stats"]["var"], expected, rtol=1e-4)
 
 
-def test_under_a_named_axis_the_statistics_are_those_of_all():
-    parts = X.reshape(4, 2, *X.shape[1:])
-    y, updated = jax.jit(jax.vmap(lambda x: train(x, BatchNorm(axis_name="parts")), axis_name="parts"))(parts)
-    whole, expected = train(X)
-    np.testing.assert_allclose(y.reshape(X.shape), whole, atol=1e-5)
-    for name, values in updated["batch_stats"].items():
-        for part in np.asarray(values):
-            np.testing.assert_allclose(part, expected["batch_stats"][name], rtol=1e-5)
+def test_under_a_named_axis_the_statistics_are_those_of_all_however_deep_the_layer_lies():
+    class Network(nn.Module):
+        @nn.compact
+        def __call__(self, x, *, train):
+            return SameBlock(5)(nn.relu(BatchNorm()(x, train=train)), train=train)
+
+    variables = Network().init(jax.random.key(0), X, train=True)
+
+    def apply(x, axis_name=None):
+        with batch_norm_over(axis_name):
+            return Network().apply(variables, x, train=True, mutable="batch_stats")
+
+    y, updated = jax.vmap(lambda x: apply(x, "parts"), axis_name="parts")(X.reshape(4, 2, *X.shape[1:]))
+    whole, expected = apply(X)
+    np.testing.assert_allclose(y.reshape(whole.shape), whole, atol=1e-5)
+    jax.tree.map(lambda ours, wanted: np.testing.assert_allclose(ours, [wanted] * 4, rtol=1e-5), updated, expected)
 
 
 def test_a_batch_split_over_devices_has_the_statistics_of_all():

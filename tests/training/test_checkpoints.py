@@ -2,11 +2,15 @@
 
 import json
 
+import grain
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from configs.fomm import get_config
+from data_pipelines.loader import pair_batches
+from tests.training.blend import beginning, judged
 from tests.training.samples import ADVERSARIAL, MemoryDataset, assert_equal, tiny
 from thf_jax.errors import InputError
 from thf_jax.training import checkpoints
@@ -15,9 +19,9 @@ from thf_jax.training.run_files import write_run_files
 
 
 def test_two_steps_and_two_after_a_resume_equal_four(tmp_path):
-    dataset = MemoryDataset()
-    whole = train(tiny(**ADVERSARIAL), tmp_path / "whole", dataset)
-    half = tiny(**ADVERSARIAL)
+    dataset, changes = MemoryDataset(), {**ADVERSARIAL, "train.average": 0.9, "train.nonfinite": "skip"}
+    whole = train(tiny(**changes), tmp_path / "whole", dataset)
+    half = tiny(**changes)
     interrupted = tmp_path / "interrupted"
     with pytest.raises(KeyboardInterrupt):
         train(half, interrupted, StopsAfter(dataset, frames=2 * 3 * 8))
@@ -25,6 +29,10 @@ def test_two_steps_and_two_after_a_resume_equal_four(tmp_path):
     resumed = train(half, interrupted, dataset)
     assert int(resumed.step) == 4
     assert_equal(whole, resumed)
+    assert_equal(
+        checkpoints.restore_animator(interrupted).variables, {**whole.animator.variables, "params": whole.average}
+    )
+    assert not same(whole.average, whole.animator.params)
 
 
 class StopsAfter:
@@ -70,17 +78,34 @@ def same(first, second):
 
 def test_the_second_stage_starts_from_the_networks_of_the_first(tmp_path):
     dataset, stage = MemoryDataset(), {"train.steps": 1, "optimizer.learning_rate": 0.0}
-    first = train(tiny(**{"train.steps": 2}), tmp_path / "first", dataset)
-    second = tiny(**ADVERSARIAL, **stage, **{"train.start_from": str(tmp_path / "first")})
+    first = train(tiny(**{"train.steps": 2, "train.average": 0.9}), tmp_path / "first", dataset)
+    start = {"train.start_from": str(tmp_path / "first"), "train.average": 0.5}
+    second = tiny(**ADVERSARIAL, **stage, **start)
     state = train(second, tmp_path / "second", dataset)
     assert int(state.step) == 1
     assert state.discriminator is not None
-    assert_equal(first.animator.params, state.animator.params)
+    assert_equal(first.average, state.animator.params)
+    assert_equal(first.average, state.average)
     assert not same(first.animator.statistics, state.animator.statistics)
     assert not same(first.animator.params, train(tiny(**stage), tmp_path / "random", dataset).animator.params)
     second.model.detector.count = 2
     with pytest.raises(InputError, match="has other networks"):
         train(second, tmp_path / "third", dataset)
+
+
+def test_a_checkpoint_from_before_there_were_averages_is_restored(tmp_path):
+    state = beginning(judged())
+    batches = pair_batches(MemoryDataset(), batch_size=2, seed=0)
+    before = {"step": state.step + 7, "animator": state.animator, "discriminator": state.discriminator}
+    with checkpoints.open_checkpoints(tmp_path, create=True) as manager:
+        stored = ocp.args.Composite(state=ocp.args.StandardSave(before), data=grain.checkpoint.CheckpointSave(batches))
+        manager.save(7, args=stored)
+        manager.wait_until_finished()
+        restored = checkpoints.restore(manager, state, batches)
+        assert int(restored.step) == 7 and restored.average is None
+        assert_equal(restored.animator, state.animator)
+        with pytest.raises(InputError, match="average/weights has the shape"):
+            checkpoints.restore(manager, beginning(judged(average=0.9)), batches)
 
 
 def test_a_folder_that_is_no_sound_run_is_one_sentence(tmp_path):

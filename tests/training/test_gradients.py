@@ -10,6 +10,7 @@ import pytest
 
 from tests.inference.samples import drawn
 from tests.training.samples import assert_equal, one_batch, run_steps, tiny
+from thf_jax.training.draws import example_keys
 from thf_jax.training.seen import look
 from thf_jax.training.setup import build_recipe, frozen_variables, initial_state
 from thf_jax.training.state import TrainState
@@ -73,7 +74,7 @@ def slopes(system, *changes, asked=None):
     @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": "0"})
     @jax.jacrev
     def values(params):
-        seen, _, _ = look(recipe, state, params, images, jax.random.key(2))
+        seen, _, _ = look(recipe, state, params, images, example_keys(jax.random.key(2), len(images["driving"])))
         terms = generator_terms(recipe, seen, frozen)
         return {term: terms[term]() for term in asked}
 

@@ -17,6 +17,14 @@ from thf_jax.training.progress import NonFiniteLossError, check_finite
 from thf_jax.training.setup import build_recipe, frozen_variables, initial_state
 from thf_jax.training.step import train_step
 
+EVERYTHING = {
+    "data.jitter.brightness": 0.1,
+    "optimizer.clip": 1.0,
+    "train.accumulate": 2,
+    "train.average": 0.9,
+    "train.nonfinite": "skip",
+}
+
 
 def learnt(state):
     """What training is for: the variables of every network, without the optimisers' moments."""
@@ -62,13 +70,18 @@ def test_the_discriminator_learns_and_its_loss_reaches_no_other_network():
     assert moved and all(moved)
 
 
-def test_batches_and_statistics_are_reduced_and_activations_are_never_gathered():
-    config = tiny(**ADVERSARIAL)
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [({}, 8), pytest.param(EVERYTHING, 16, marks=pytest.mark.thorough)],
+    ids=["plain", "everything"],
+)
+def test_batches_and_statistics_are_reduced_and_activations_are_never_gathered(changes, count):
+    config = tiny(**ADVERSARIAL, **changes)
     mesh = parallel.data_mesh()
     recipe = build_recipe(config, 1)
     state = parallel.replicate(initial_state(config, recipe, jax.random.key(1)), mesh)
     frozen = parallel.replicate(frozen_variables(config, recipe), mesh)
-    batch = parallel.to_devices(one_batch(), mesh)
+    batch = parallel.to_devices(one_batch(count), mesh)
     step = jax.jit(functools.partial(train_step, recipe))
     program = step.lower(state, frozen, batch, jax.random.key(2)).compile().as_text()
     assert "all-reduce" in program
@@ -119,6 +132,11 @@ def test_a_run_stops_at_a_loss_that_is_not_finite_and_saves_nothing(tmp_path):
         ({"perceptual.weights": ""}, "torchvision's vgg19"),
         ({"optimizer.schedule": "cosin"}, "the nearest is 'cosine'"),
         ({"train.sample_every": 0}, "train.sample_every is 1 or more, not 0"),
+        ({"train.accumulate": 2}, "among 8 devices in 2 micro-batches; the nearest that does is 16"),
+        ({"train.accumulate": 0}, "train.accumulate is 1 or more, not 0"),
+        ({"train.average": 1.0}, "train.average is a decay below 1.*not 1.0"),
+        ({"train.nonfinite": "skipp"}, "cannot be 'skipp'; the nearest is 'skip'"),
+        ({"optimizer.clip": -1.0}, "optimizer.clip is a norm above 0.*not -1.0"),
         ({"train.keep": 0}, "train.keep is 1 or more, not 0"),
         ({"model.dense_motion.depth": 4}, "must be multiples of 16, not 8 x 8"),
         ({"model.detector.padding": 0, "model.detector.scale": 0.25}, "too small for a 7 x 7 convolution"),

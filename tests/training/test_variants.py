@@ -1,5 +1,7 @@
 """Every variant and ablation gives a step that can be taken: traced at a small size, nothing computed."""
 
+import dataclasses
+import functools
 import importlib
 
 import jax
@@ -46,6 +48,25 @@ def test_a_step_of_every_variant(system, name):
     wanted = {term for term, weight in recipe.weights.items() if weight}
     assert set(metrics) == wanted | {"loss", "gradient_norm"} | ({"discriminator"} if recipe.discriminator else set())
     assert all(value.shape == () and value.dtype == jnp.float32 for value in metrics.values())
+
+
+@pytest.mark.parametrize(
+    ("system", "name"),
+    [("x2face", "identity+debug"), pytest.param("face_vid2vid", "debug", marks=pytest.mark.thorough)],
+)
+def test_head_poses_several_sources_and_strangers_are_divided_into_micro_batches(system, name):
+    config = importlib.import_module(f"configs.{system}").get_config(name)
+    recipe = build_recipe(config, 10)
+    state = jax.eval_shape(lambda key: initial_state(config, recipe, key), jax.random.key(0))
+    frozen = jax.eval_shape(lambda: frozen_variables(config, recipe))
+    image = jax.ShapeDtypeStruct((6, config.size, config.size, 3), jnp.uint8)
+    source = image.update(shape=(6, config.data.sources, *image.shape[1:])) if config.data.sources > 1 else image
+    batch = {"source": source, "driving": image, "stranger": image, "pose": jax.ShapeDtypeStruct((6, 3), jnp.float32)}
+    step = functools.partial(train_step, dataclasses.replace(recipe, accumulate=3))
+    after, metrics = jax.eval_shape(step, state, frozen, batch, jax.random.key(1))
+    assert after == state
+    assert set(metrics) >= {term for term, weight in recipe.weights.items() if weight}
+    assert all(value.shape == () for value in metrics.values())
 
 
 @pytest.mark.parametrize(

@@ -175,25 +175,27 @@ class BatchNorm(nn.Module):
 
     PyTorch normalises with the biased variance but averages the unbiased one, n / (n - 1), which Flax's own layer does
     not do. Under `jit` with a sharded batch the statistics are those of the global batch; under `pmap` or `shard_map`
-    name the axis. Statistics are computed in float32 whatever the activations are.
+    name the axis (`named_axis.batch_norm_over` does so for a whole network). Statistics are computed in float32
+    whatever the activations are.
     """
 
     momentum: float = 0.9
     epsilon: float = 1e-5
-    axis_name: str | None = None
     scale_init: nn.initializers.Initializer = nn.initializers.ones
 
     @nn.compact
-    def __call__(self, x: Float[Array, "*b c"], *, train: bool) -> Float[Array, "*b c"]:
+    def __call__(
+        self, x: Float[Array, "*b c"], *, train: bool, axis_name: str | tuple[str, ...] | None = None
+    ) -> Float[Array, "*b c"]:
         channels = x.shape[-1]
         scale = self.param("scale", self.scale_init, (channels,))
         bias = self.param("bias", nn.initializers.zeros, (channels,))
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,))
         running_var = self.variable("batch_stats", "var", jnp.ones, (channels,))
         if train:
-            mean, var = self._batch_statistics(x)
+            mean, var = _batch_statistics(x, axis_name)
             if not self.is_initializing():
-                count = x.size // channels * (1 if self.axis_name is None else jax.lax.axis_size(self.axis_name))
+                count = x.size // channels * (1 if axis_name is None else jax.lax.axis_size(axis_name))
                 unbiased = var * (count / max(count - 1, 1))
                 running_mean.value = self.momentum * running_mean.value + (1 - self.momentum) * mean
                 running_var.value = self.momentum * running_var.value + (1 - self.momentum) * unbiased
@@ -202,14 +204,15 @@ class BatchNorm(nn.Module):
         gain = scale * jax.lax.rsqrt(var + self.epsilon)
         return x * gain.astype(x.dtype) + (bias - mean * gain).astype(x.dtype)
 
-    def _batch_statistics(self, x: Array) -> tuple[Array, Array]:
-        values = x.astype(jnp.float32)
-        axes = tuple(range(x.ndim - 1))
-        mean = values.mean(axes)
-        if self.axis_name is not None:
-            mean = jax.lax.pmean(mean, self.axis_name)
-        var = jnp.square(values - mean).mean(axes)
-        return mean, var if self.axis_name is None else jax.lax.pmean(var, self.axis_name)
+
+def _batch_statistics(x: Array, axis_name: str | tuple[str, ...] | None) -> tuple[Array, Array]:
+    values = x.astype(jnp.float32)
+    axes = tuple(range(x.ndim - 1))
+    mean = values.mean(axes)
+    if axis_name is not None:
+        mean = jax.lax.pmean(mean, axis_name)
+    var = jnp.square(values - mean).mean(axes)
+    return mean, var if axis_name is None else jax.lax.pmean(var, axis_name)
 
 
 def average_pool(x: Float[Array, "*b h w c"]) -> Float[Array, "*b h//2 w//2 c"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 from pathlib import Path
@@ -40,7 +41,9 @@ def save(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> Non
     """Start saving the state and the iterator; `manager.wait_until_finished` waits for the files."""
     manager.save(
         int(state.step),
-        args=ocp.args.Composite(state=ocp.args.StandardSave(state), data=grain.checkpoint.CheckpointSave(batches)),
+        args=ocp.args.Composite(
+            state=ocp.args.StandardSave(_fields(state)), data=grain.checkpoint.CheckpointSave(batches)
+        ),
     )
 
 
@@ -53,14 +56,14 @@ def restore(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> 
         InputError: checkpoints are there, and none of them fits this run.
     """
     problems = {}
-    abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state)
+    abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), _fields(state))
     for step in sorted(manager.all_steps(), reverse=True):
         arguments = ocp.args.Composite(
             state=ocp.args.StandardRestore(abstract), data=grain.checkpoint.CheckpointRestore(batches)
         )
         try:
             _check_shapes(Path(manager.directory) / str(step) / "state", abstract)
-            restored = manager.restore(step, args=arguments)["state"]
+            restored = TrainState(**manager.restore(step, args=arguments)["state"])
         except _DAMAGE as error:
             problems[step] = _first_line(error)
             continue
@@ -75,16 +78,31 @@ def restore(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> 
     return state
 
 
-def _check_shapes(folder: Path, abstract: TrainState) -> None:
+def _fields(state: TrainState) -> dict[str, Any]:
+    """A state as it is stored: of an average that is not kept there is no trace, as in runs that knew of none."""
+    fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    return {name: value for name, value in fields.items() if name != "average" or value is not None}
+
+
+def _stored(folder: Path) -> dict[str, Any]:
+    """What is stored in a checkpoint, without the numbers.
+
+    Raises:
+        ValueError: its description is damaged.
+    """
+    stored = ocp.PyTreeCheckpointer().metadata(folder).item_metadata
+    if stored is None:
+        raise ValueError("its description of the arrays is damaged")
+    return stored.tree
+
+
+def _check_shapes(folder: Path, abstract: dict[str, Any]) -> None:
     """Nothing, if every array of the state is stored in this shape; found out before anything is read.
 
     Raises:
         ValueError: an array is missing or of another shape. (Orbax would find out in the middle of its readers.)
     """
-    stored = ocp.PyTreeCheckpointer().metadata(folder).item_metadata
-    if stored is None:
-        raise ValueError("its description of the arrays is damaged")
-    shapes = {name: tuple(leaf.shape) for name, leaf in _named(stored.tree) if hasattr(leaf, "shape")}
+    shapes = {name: tuple(leaf.shape) for name, leaf in _named(_stored(folder)) if hasattr(leaf, "shape")}
     for name, leaf in _named(abstract):
         if shapes.get(name) != leaf.shape:
             raise ValueError(f"{name} has the shape {leaf.shape} here and {shapes.get(name, 'none')} there")
@@ -133,13 +151,18 @@ def _run_settings(workdir: Path) -> tuple[str, int, dict[str, Any]]:
 
 
 def _restore_variables(folder: Path, module: nn.Module, size: int) -> dict[str, Any]:
-    """The animator's variables alone, without the optimiser's state, on the first device of this machine."""
+    """The animator's variables alone, as `TrainState.variables` chooses them, on the first device of this machine."""
     picture = jax.ShapeDtypeStruct((1, size, size, 3), "float32")
     variables = dict(jax.eval_shape(module.init, jax.random.key(0), picture, picture))
-    wanted = {"animator": {"params": variables.pop("params"), "statistics": variables}}
+    params = variables.pop("params")
+    averaged = "average" in _stored(folder)
+    wanted = {"average": params, "animator": {"statistics": variables}}
+    if not averaged:
+        wanted = {"animator": {"params": params, "statistics": variables}}
     place = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     arguments = jax.tree.map(lambda x: ocp.ArrayRestoreArgs(sharding=place, global_shape=x.shape), wanted)
     found = ocp.PyTreeCheckpointer().restore(
         folder, args=ocp.args.PyTreeRestore(wanted, restore_args=arguments, partial_restore=True)
-    )["animator"]
-    return {"params": found["params"], **found["statistics"]}
+    )
+    params = found["average"] if averaged else found["animator"]["params"]
+    return {"params": params, **found["animator"]["statistics"]}

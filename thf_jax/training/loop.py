@@ -43,7 +43,8 @@ def train(
 
     Raises:
         InputError: the config does not fit itself, the data or the checkpoints that are there.
-        NonFiniteLossError: a loss term is not finite; nothing is saved after that.
+        NonFiniteLossError: a loss term is not finite, or was not in too many steps in a row where such steps are
+            skipped; nothing is saved after that.
     """
     _check_intervals(config.train)
     mesh = parallel.data_mesh(devices)
@@ -75,7 +76,7 @@ def train(
             while len(pending) > (0 if saving or sampling else 1):
                 progress.add(*pending.popleft())
             if sampling:
-                variables = parallel.local_copy(state.animator.variables)
+                variables = parallel.local_copy(state.variables)
                 progress.picture(number, sample_picture(recipe, variables, parallel.local_copy(batch)))
             if saving:
                 checkpoints.save(manager, state, batches)
@@ -85,7 +86,7 @@ def train(
 
 
 def _check_intervals(settings: Config) -> None:
-    for name in ("log_every", "sample_every", "save_every", "keep"):
+    for name in ("accumulate", "log_every", "sample_every", "save_every", "keep"):
         if settings[name] < 1:
             raise InputError(f"train.{name} is 1 or more, not {settings[name]}")
 
@@ -106,7 +107,7 @@ def _batches(config: Config, dataset: Any, mesh: Mesh) -> Any:
         )
     return pair_batches(
         dataset,
-        batch_size=parallel.local_batch_size(config.train.batch_size, mesh),
+        batch_size=parallel.local_batch_size(config.train.batch_size, mesh, config.train.accumulate),
         seed=config.seed,
         sources=config.data.sources,
         stranger=config.loss.stranger != 0,

@@ -45,18 +45,23 @@ def optimizer(
     """Adam, or stochastic gradient descent with momentum (X2Face), with this schedule.
 
     Args:
-        config: `kind`, `adam` with `beta1`, `beta2` and `epsilon`, or `sgd` with `momentum`; and see `learning_rate`.
+        config: `kind`, `adam` with `beta1`, `beta2` and `epsilon`, or `sgd` with `momentum`; `clip`, above 0 the norm
+            of all parts together to which a longer gradient is shortened first; and see `learning_rate`.
         multipliers: of the learning rate, by the name of a part (`{"detector": 0.0}` leaves the detector as it is).
 
     Raises:
-        InputError: an unknown kind or schedule.
+        InputError: an unknown kind or schedule, or a negative norm.
     """
+    if config.clip < 0:
+        raise InputError(f"optimizer.clip is a norm above 0, or 0 to leave gradients as they are, not {config.clip}")
     if config.kind == "adam":
         chain = [optax.scale_by_adam(config.beta1, config.beta2, eps=config.epsilon)]
     elif config.kind == "sgd":
         chain = [optax.trace(config.momentum)]
     else:
         raise InputError(f"there is no optimizer named {config.kind!r}{nearest(config.kind, ('adam', 'sgd'))}")
+    if config.clip:
+        chain.insert(0, optax.clip_by_global_norm(config.clip))
     for part, factor in (multipliers or {}).items():
         if factor != 1:
             chain.append(optax.masked(optax.scale(factor), _only(part)))

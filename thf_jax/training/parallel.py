@@ -30,17 +30,18 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
-def local_batch_size(batch_size: int, mesh: Mesh) -> int:
+def local_batch_size(batch_size: int, mesh: Mesh, micro_batches: int = 1) -> int:
     """How many examples of a global batch this process has to load.
 
     Raises:
-        InputError: the batch does not divide evenly among the devices.
+        InputError: the batch, or each of its micro-batches, does not divide evenly among the devices.
     """
-    if batch_size % mesh.size:
-        nearest = max(1, round(batch_size / mesh.size)) * mesh.size
+    parts = mesh.size * micro_batches
+    if batch_size % parts:
+        nearest = max(1, round(batch_size / parts)) * parts
+        among = f"{mesh.size} devices" + (f" in {micro_batches} micro-batches" if micro_batches > 1 else "")
         raise InputError(
-            f"a batch of {batch_size} does not divide evenly among {mesh.size} devices; "
-            f"the nearest that does is {nearest}"
+            f"a batch of {batch_size} does not divide evenly among {among}; the nearest that does is {nearest}"
         )
     return batch_size // mesh.size * len(mesh.local_devices)
 

@@ -41,8 +41,14 @@ def check_finite(step: int, metrics: Mapping[str, float]) -> None:
             )
 
 
+LEAST_IN_A_ROW = 10
+"""Steps that are skipped one after the other before a run is given up, at least."""
+
+
 class Progress:
     """Collects metrics step by step, and every `every` steps prints and writes their means.
+
+    Steps that were skipped, as their metric `skipped` tells, are counted and leave the means alone.
 
     Args:
         workdir: where TensorBoard's files go.
@@ -54,6 +60,7 @@ class Progress:
         self.workdir, self.every, self.images_per_step, self.steps = workdir, every, images_per_step, steps
         self._writer = SummaryWriter(str(workdir), write_to_disk=jax.process_index() == 0)
         self._window: list[Mapping[str, float]] = []
+        self._skipped_in_a_row = 0
         self._waited = 0.0
         self._since = time.monotonic()
 
@@ -68,27 +75,45 @@ class Progress:
         """One step's metrics; blocks until they are computed.
 
         Raises:
-            NonFiniteLossError: see `check_finite`.
+            NonFiniteLossError: see `check_finite`; of steps that may be skipped, where as many in a row were as a line
+                tells of, and no fewer than `LEAST_IN_A_ROW`.
         """
         values = {name: float(value) for name, value in jax.device_get(dict(metrics)).items()}
-        check_finite(step, values)
+        if values.get("skipped"):
+            self._count_skipped(step)
+        else:
+            self._skipped_in_a_row = 0
+            check_finite(step, values)
         self._window.append(values)
         if step % self.every == 0 or step == self.steps:
             self._report(step)
 
+    def _count_skipped(self, step: int) -> None:
+        self._skipped_in_a_row += 1
+        if self._skipped_in_a_row >= max(self.every, LEAST_IN_A_ROW):
+            raise NonFiniteLossError(
+                f"training stopped: the last {self._skipped_in_a_row} steps, up to step {step}, were all skipped, each "
+                "for a loss or gradient that is not finite; the checkpoints are intact"
+            )
+
     def _report(self, step: int) -> None:
         seconds = time.monotonic() - self._since
-        means = {name: float(np.mean([values[name] for values in self._window])) for name in self._window[0]}
+        taken = [values for values in self._window if not values.get("skipped")]
+        names = [name for name in self._window[0] if name != "skipped"] if taken else []
+        means = {name: float(np.mean([values[name] for values in taken])) for name in names}
+        skipped = len(self._window) - len(taken)
+        counted = {"skipped": float(skipped)} if "skipped" in self._window[0] else {}
         rate = self.images_per_step * len(self._window) / seconds
         waiting = self._waited / seconds
-        measured = {**means, "images_per_second": rate, "input_wait": waiting}
+        measured = {**means, **counted, "images_per_second": rate, "input_wait": waiting}
         for name, value in measured.items():
             self._writer.add_scalar(f"train/{name}", value, step)
         self._writer.flush()
         if jax.process_index() == 0:
             append_metrics(self.workdir, step, measured)
-            terms = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
-            line = f"step {step}/{self.steps}  {terms}  {rate:.1f} images/s  input wait {waiting:.0%}"
+            terms = [f"{name} {value:.4f}" for name, value in means.items()]
+            terms += [f"{skipped} of {len(self._window)} steps skipped"] if skipped else []
+            line = f"step {step}/{self.steps}  {'  '.join(terms)}  {rate:.1f} images/s  input wait {waiting:.0%}"
             print(line, flush=True)
         self._window, self._waited = [], 0.0
         self._since = time.monotonic()

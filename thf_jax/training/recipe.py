@@ -10,6 +10,7 @@ from flax import linen as nn
 from jaxtyping import Array, PRNGKeyArray
 
 from thf_jax.losses.adversarial import GAMES, Game
+from thf_jax.nn.named_axis import AxisName
 from thf_jax.ops.rotation import PUBLISHED_PI
 
 Augment = Callable[[PRNGKeyArray, dict[str, Array]], dict[str, Array]]
@@ -42,7 +43,12 @@ class Recipe:
         rotation_order, pi: how angles of a head make a rotation, see `ops.rotation.rotation_matrix`.
         axis_swap: whether Jacobians are known up to their sign, see `ops.motion.unswapped`.
         pose_scale: AVD learns from poses stretched by factors in [1 - pose_scale, 1 + pose_scale].
-        augment: (key, images in [0, 1] by name) -> the same; applied on the device.
+        augment: (key, an example's images in [0, 1] by name) -> the same; applied on the device.
+        accumulate: the number of micro-batches of a step, see `accumulate.accumulate`.
+        average: the decay of the animator's averaged parameters, see `average.moved_average`; 0: there are none.
+        skip_nonfinite: whether a step with a loss or gradient that is not finite changes only the count of steps, see
+            `nonfinite.skip_nonfinite`.
+        axis_name: of the devices, where the step is mapped over them, see `step.train_step`.
     """
 
     module: nn.Module
@@ -68,6 +74,10 @@ class Recipe:
     axis_swap: bool = False
     pose_scale: float = 0.25
     augment: Augment | None = None
+    accumulate: int = 1
+    average: float = 0.0
+    skip_nonfinite: bool = False
+    axis_name: AxisName | None = None
 
     def asks_for(self, *terms: str) -> bool:
         """Whether one of these terms has a weight."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 from flax import linen as nn
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from thf_jax.ops.splines import Deformation, deform_image, random_deformation
 from thf_jax.training.judge import Judged, judge
@@ -34,7 +34,7 @@ class Seen(NamedTuple):
 
 
 def look(
-    recipe: Recipe, state: TrainState, params: Any, images: Mapping[str, Array], key: PRNGKeyArray
+    recipe: Recipe, state: TrainState, params: Any, images: Mapping[str, Array], keys: Key[Array, " b"]
 ) -> tuple[Seen, Any, Any]:
     """The networks with these parameters on a batch, and the new statistics of the animator and of the discriminator.
 
@@ -42,14 +42,14 @@ def look(
         images: `source` [b h w 3] or, several of one person, [b n h w 3]; `driving` [b h w 3]; where a term asks for it
             `stranger` [b h w 3], a frame of another person, and `pose` [b 3], how the head of the driving frame is
             turned: yaw, pitch and roll in degrees.
-        key: of the random deformation or stretching.
+        keys: one an example, of its random deformation or stretching.
     """
-    deformed = _deform(recipe, key, images["driving"]) if recipe.asks_for(*EQUIVARIANCE) else None
+    deformed = _deform(recipe, keys, images["driving"]) if recipe.asks_for(*EQUIVARIANCE) else None
 
     def passes(module: Any) -> Seen:
         seen = _first_look(recipe, module, images, deformed)
         if recipe.asks_for(*DISENTANGLED):
-            seen = seen._replace(combined=_disentangled(recipe, module, key, seen))
+            seen = seen._replace(combined=_disentangled(recipe, module, keys, seen))
         return seen
 
     network = state.animator
@@ -86,7 +86,7 @@ def _first_look(
     return seen
 
 
-def _deform(recipe: Recipe, key: PRNGKeyArray, images: Array) -> tuple[Deformation, Array]:
+def _deform(recipe: Recipe, keys: Key[Array, " b"], images: Array) -> tuple[Deformation, Array]:
     """A random deformation for each image, and the image under it."""
 
     def one(key: PRNGKeyArray, image: Array) -> tuple[Deformation, Array]:
@@ -95,13 +95,13 @@ def _deform(recipe: Recipe, key: PRNGKeyArray, images: Array) -> tuple[Deformati
         )
         return deformation, deform_image(deformation, image, align_corners=recipe.align_corners)
 
-    return jax.vmap(one)(jax.random.split(key, images.shape[0]), images)
+    return jax.vmap(one)(keys, images)
 
 
-def _disentangled(recipe: Recipe, module: Any, key: PRNGKeyArray, seen: Seen) -> Keypoints:
+def _disentangled(recipe: Recipe, module: Any, keys: Key[Array, " b"], seen: Seen) -> Keypoints:
     """The source person's regions in the driving pose, this stretched at random; regions themselves stay untrained."""
     identity = jax.lax.stop_gradient(module.motion(seen.source, train=True))
     pose = jax.lax.stop_gradient(seen.driving)
     low, high = 1 - recipe.pose_scale, 1 + recipe.pose_scale
-    stretch = jax.random.uniform(key, (pose.position.shape[0], 1, 2), pose.position.dtype, low, high)
+    stretch = jax.vmap(lambda key: jax.random.uniform(key, (1, 2), pose.position.dtype, low, high))(keys)
     return module.combine(identity, pose.stretched(stretch), train=True)

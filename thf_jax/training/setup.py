@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from data_pipelines.augment import color_jitter
+from data_pipelines.augment import jitter_pair
 from thf_jax.errors import InputError, nearest
 from thf_jax.inference.load import load
 from thf_jax.interop.vgg import load_face_vgg, load_vgg19
@@ -21,6 +22,7 @@ from thf_jax.nn.discriminator import MultiScaleDiscriminator
 from thf_jax.nn.vgg import VGG19, FaceVGG
 from thf_jax.ops.rotation import PUBLISHED_PI
 from thf_jax.training.config import Config
+from thf_jax.training.nonfinite import POLICIES
 from thf_jax.training.optimizers import optimizer
 from thf_jax.training.recipe import DISENTANGLED, POSED, Recipe
 from thf_jax.training.state import TrainState, create_network, start
@@ -37,8 +39,10 @@ def build_recipe(config: Config, steps: int) -> Recipe:
     """The recipe of this config for a run of so many steps.
 
     Raises:
-        InputError: a loss asks for a part that the system, or this variant of it, does not have.
+        InputError: a loss asks for a part that the system, or this variant of it, does not have, or a setting is not
+            among those that there are.
     """
+    _check_step(config.train)
     module = build(config.system, config.model.to_dict())
     weights = dict(config.loss)
     judged = weights["adversarial"] != 0
@@ -73,8 +77,20 @@ def build_recipe(config: Config, steps: int) -> Recipe:
         pi=getattr(estimator, "pi", PUBLISHED_PI),
         axis_swap=getattr(motion, "axis_swap", False),
         pose_scale=config.avd.pose_scale,
-        augment=(lambda key, batch: color_jitter(key, batch, **jitter)) if any(jitter.values()) else None,
+        accumulate=config.train.accumulate,
+        average=config.train.average,
+        skip_nonfinite=config.train.nonfinite == "skip",
+        augment=functools.partial(jitter_pair, **jitter) if any(jitter.values()) else None,
     )
+
+
+def _check_step(settings: Config) -> None:
+    if not 0 <= settings.average < 1:
+        raise InputError(
+            f"train.average is a decay below 1, such as 0.999, or 0 for no average, not {settings.average}"
+        )
+    if settings.nonfinite not in POLICIES:
+        raise InputError(f"train.nonfinite cannot be {settings.nonfinite!r}{nearest(settings.nonfinite, POLICIES)}")
 
 
 def _check_losses(system: str, module: nn.Module, weights: dict[str, float]) -> None:
@@ -120,24 +136,25 @@ def _discriminator(settings: Config) -> MultiScaleDiscriminator:
 def initial_state(config: Config, recipe: Recipe, key: jax.Array) -> TrainState:
     """The state before the first step, random by `key`."""
     animator_key, discriminator_key = jax.random.split(key)
-    picture = jnp.zeros((1, config.size, config.size, 3))
+    picture, averaged = jnp.zeros((1, config.size, config.size, 3)), recipe.average != 0
     animator = create_network(animator_key, recipe.module, recipe.optimizer, picture, picture)
     if recipe.discriminator is None or recipe.discriminator_optimizer is None:
-        return start(animator)
+        return start(animator, averaged=averaged)
     heatmaps = None
     if recipe.condition_on_keypoints:
         heatmaps = jnp.zeros((1, config.size, config.size, config.model.detector.count))
     return start(
         animator,
         create_network(discriminator_key, recipe.discriminator, recipe.discriminator_optimizer, picture, heatmaps),
+        averaged=averaged,
     )
 
 
 def first_stage(config: Config, state: TrainState) -> TrainState:
     """The state with the networks of the model that `train.start_from` names; unchanged where it names none.
 
-    The optimisers start anew, and so do the discriminator and whole parts that the model does not have, such as MRAA's
-    AVD network.
+    The optimisers and an average of the parameters start anew, and so do the discriminator and whole parts that the
+    model does not have, such as MRAA's AVD network.
 
     Raises:
         InputError: there is no such model, or its networks are not those of the config.
@@ -152,7 +169,8 @@ def first_stage(config: Config, state: TrainState) -> TrainState:
             "give --config.model the settings in the model's config.json"
         )
     animator = dataclasses.replace(state.animator, params=taken.pop("params"), statistics=taken)
-    return dataclasses.replace(state, animator=animator)
+    average = None if state.average is None else jax.tree.map(jnp.copy, animator.params)
+    return dataclasses.replace(state, animator=animator, average=average)
 
 
 def frozen_variables(config: Config, recipe: Recipe) -> dict[str, Any]:

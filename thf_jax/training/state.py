@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -35,6 +36,33 @@ class TrainState:
     step: Int[Array, ""]
     animator: NetworkState
     discriminator: NetworkState | None = None
+    average: Any = None
+    """Of the animator's parameters over the steps, see `average.moved_average`; None where none is kept."""
+
+    @property
+    def params(self) -> tuple[Any, Any]:
+        """Of the animator and of the discriminator."""
+        return self.animator.params, None if self.discriminator is None else self.discriminator.params
+
+    @property
+    def statistics(self) -> tuple[Any, Any]:
+        """Of the animator and of the discriminator."""
+        return self.animator.statistics, None if self.discriminator is None else self.discriminator.statistics
+
+    def with_statistics(self, animator: Any, discriminator: Any) -> TrainState:
+        """The same parameters with these statistics."""
+        judge = self.discriminator
+        return dataclasses.replace(
+            self,
+            animator=dataclasses.replace(self.animator, statistics=animator),
+            discriminator=None if judge is None else dataclasses.replace(judge, statistics=discriminator),
+        )
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The animator to be used: the averaged parameters where there are any, with the newest statistics."""
+        params = self.animator.params if self.average is None else self.average
+        return {**self.animator.variables, "params": params}
 
 
 def create_network(
@@ -54,9 +82,11 @@ def apply_gradients(
     return NetworkState(optax.apply_updates(network.params, updates), statistics, optimizer_state)
 
 
-def start(animator: NetworkState, discriminator: NetworkState | None = None) -> TrainState:
-    """The state before the first step."""
-    return TrainState(jnp.zeros((), jnp.int32), animator, discriminator)
+def start(animator: NetworkState, discriminator: NetworkState | None = None, *, averaged: bool = False) -> TrainState:
+    """The state before the first step. `averaged` keeps an average of the animator's parameters."""
+    # A copy, since a step that is given its state away must not be given an array twice.
+    average = jax.tree.map(jnp.copy, animator.params) if averaged else None
+    return TrainState(jnp.zeros((), jnp.int32), animator, discriminator, average)
 
 
 def count_parameters(params: Any) -> int:
