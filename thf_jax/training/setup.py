@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from flax import linen as nn
 
 from data_pipelines.augment import color_jitter
 from thf_jax.errors import InputError, nearest
-from thf_jax.inference.load import load
 from thf_jax.interop.vgg import load_face_vgg, load_vgg19
 from thf_jax.losses.adversarial import GAMES, Game
 from thf_jax.models import build
@@ -131,28 +129,6 @@ def initial_state(config: Config, recipe: Recipe, key: jax.Array) -> TrainState:
         animator,
         create_network(discriminator_key, recipe.discriminator, recipe.discriminator_optimizer, picture, heatmaps),
     )
-
-
-def first_stage(config: Config, state: TrainState) -> TrainState:
-    """The state with the networks of the model that `train.start_from` names; unchanged where it names none.
-
-    The optimisers start anew, and so do the discriminator and whole parts that the model does not have, such as MRAA's
-    AVD network.
-
-    Raises:
-        InputError: there is no such model, or its networks are not those of the config.
-    """
-    if not config.train.start_from:
-        return state
-    theirs, ours = load(config.train.start_from).variables, state.animator.variables
-    taken = {name: {**tree, **theirs.get(name, {})} for name, tree in ours.items()}
-    if jax.tree.map(jnp.shape, taken) != jax.tree.map(jnp.shape, ours):
-        raise InputError(
-            f"the model {config.train.start_from} has other networks than this configuration; "
-            "give --config.model the settings in the model's config.json"
-        )
-    animator = dataclasses.replace(state.animator, params=taken.pop("params"), statistics=taken)
-    return dataclasses.replace(state, animator=animator)
 
 
 def frozen_variables(config: Config, recipe: Recipe) -> dict[str, Any]:

@@ -1,0 +1,224 @@
+"""Kill a small run again and again, and see that it ends as one that nothing happened to, bit for bit.
+
+python -m experiments.kill --workdir DIR [--kills 20] [--seed 0] [--config configs/fomm.py:debug] [--config.path=value ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from experiments.command import command_parser
+from thf_jax.cli.exit_status import exit_status
+from thf_jax.cli.parser import Parser
+from thf_jax.errors import InputError
+from thf_jax.training.checkpoints import FOLDER, TEMPORARY
+
+SAVE_EVERY = 2
+PER_KILL = 8
+"""Steps of the run for each kill: more than one kill can let it advance."""
+STANDS_AT = re.compile(r"^step (\d+) of \d+, on", re.MULTILINE)
+LAST_STEP = re.compile(r"^step (\d+)/", re.MULTILINE)
+
+
+class UnequalError(RuntimeError):
+    """A run that was killed did not go on from where it should, or ended otherwise than one that was not."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Kill:
+    """What was seen of one kill."""
+
+    moment: str
+    began_at: int
+    """The step of the checkpoint that the killed process had gone on from."""
+    reached: int
+    """The last step that it told of; that of `began_at` where it told of none."""
+
+
+def options() -> Parser:
+    """The command's own options; all others are those of `experiments.train`."""
+    parser = command_parser("kill", __doc__)
+    parser.add_argument("--workdir", required=True, type=Path, help="a new folder, for the two runs to be compared")
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--config", default="configs/fomm.py:debug")
+    return parser
+
+
+def training(config: str, workdir: Path, kills: int, overrides: Sequence[str]) -> list[str]:
+    """The command that trains."""
+    steps = max(1, kills) * PER_KILL
+    settings = {"steps": steps, "save_every": SAVE_EVERY, "log_every": 1, "sample_every": 5, "keep": 2}
+    words = [f"--config.train.{name}={value}" for name, value in settings.items()]
+    train = [sys.executable, "-m", "experiments.train", "--config", config, "--workdir", str(workdir)]
+    return [*train, *words, *overrides]
+
+
+def whole(command: Sequence[str], log: Path) -> float:
+    """The seconds until its first step of a run that nothing happens to.
+
+    Raises:
+        UnequalError: the run fails by itself.
+    """
+    began, first = time.monotonic(), 0.0
+    with log.open("w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+    while process.poll() is None:
+        if not first and LAST_STEP.search(log.read_text()):
+            first = time.monotonic() - began
+        time.sleep(0.01)
+    if process.returncode != 0:
+        raise UnequalError(f"the run that is not killed fails by itself: {_last_line(log)}")
+    return first
+
+
+def kill_again_and_again(
+    command: Sequence[str], workdir: Path, *, kills: int, seed: int, until_first: float, say: Callable[[str], None]
+) -> list[Kill]:
+    """What was seen of the kills of a run that is started anew after each of them, and once more to its end.
+
+    A third of the kills each comes while the process starts (imports, compiles, restores), while it takes steps, and
+    while it saves: any time after the first file of a new checkpoint is there, so also while an old one is deleted.
+
+    Args:
+        until_first: the seconds from the start to the first step.
+
+    Raises:
+        UnequalError: a restart does not go on from the newest complete checkpoint, or fails.
+    """
+    rng = random.Random(seed)
+    kinds = [("starting", "stepping", "saving")[number % 3] for number in range(kills)]
+    rng.shuffle(kinds)
+    seen = []
+    for kind in [*kinds, "end"]:
+        expected = max(_complete(workdir), default=0)
+        log = workdir.with_suffix(".log")
+        with log.open("w") as file:
+            process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+        alive = _wait(process, kind, workdir, log, expected, rng, until_first)
+        process.kill()
+        status, text = process.wait(), log.read_text()
+        stands = [int(step) for step in STANDS_AT.findall(text)]
+        if stands and stands != [expected]:
+            raise UnequalError(f"a restart went on from step {stands[0]}, and the newest checkpoint was {expected}")
+        if (kind == "end" and status != 0) or (not alive and status > 0):
+            raise UnequalError(f"a restart failed by itself: {_last_line(log)}")
+        if kind != "end" and not alive:
+            raise UnequalError(f"the run was at its end after {len(seen)} kills: give another --seed")
+        seen.append(Kill(kind, expected, max(map(int, LAST_STEP.findall(text)), default=expected)))
+        say(f"{kind}: went on from step {expected}, reached {seen[-1].reached}")
+    return seen[:-1]
+
+
+def _wait(
+    process: subprocess.Popen, kind: str, workdir: Path, log: Path, expected: int, rng: random.Random, first: float
+) -> bool:
+    """Whether the process still lives at a moment of this kind, to which it is given time."""
+    if kind == "end":
+        process.wait()
+    elif kind == "starting":
+        _until(process, rng.uniform(0, first), lambda: False)
+    elif kind == "stepping":
+        target = expected + rng.randint(1, 2 * SAVE_EVERY)
+        _until(process, None, lambda: max(map(int, LAST_STEP.findall(log.read_text())), default=0) >= target)
+        _until(process, rng.uniform(0, 0.05), lambda: False)
+    else:
+        _until(process, None, lambda: any((workdir / FOLDER).glob(f"*{TEMPORARY}*")))
+        _until(process, rng.uniform(0, 0.2), lambda: False)
+    return process.poll() is None
+
+
+def _until(process: subprocess.Popen, seconds: float | None, reached: Callable[[], bool]) -> None:
+    """Wait for so long, until something is reached, or until the process ends."""
+    end = None if seconds is None else time.monotonic() + seconds
+    while process.poll() is None and not reached() and (end is None or time.monotonic() < end):
+        time.sleep(0.002)
+
+
+def _complete(workdir: Path) -> list[int]:
+    """The steps of the checkpoints under their final names, which Orbax gives them when they are complete."""
+    return [int(path.name) for path in (workdir / FOLDER).glob("*") if path.name.isdecimal()]
+
+
+def _last_line(log: Path) -> str:
+    return next(iter(log.read_text().strip().splitlines()[-1:]), "it said nothing")
+
+
+def last_checkpoint(workdir: Path) -> tuple[dict[str, np.ndarray], Any]:
+    """Every array of the newest checkpoint by its name, and where the data's iterator stands."""
+    step = workdir.absolute() / FOLDER / str(max(_complete(workdir)))
+    arrays = ocp.PyTreeCheckpointer().restore(step / "state")
+    named = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(arrays)}
+    data = {file.name: json.loads(file.read_text()) for file in sorted((step / "data").glob("*.json"))}
+    return named, data
+
+
+def compare(first: Path, second: Path) -> str:
+    """A sentence on what is equal in the last checkpoints of two runs.
+
+    Raises:
+        UnequalError: something is not.
+    """
+    (ours, our_data), (theirs, their_data) = last_checkpoint(first), last_checkpoint(second)
+    if ours.keys() != theirs.keys() or our_data != their_data:
+        raise UnequalError("the runs ended with other arrays, or at another place in the data")
+    for name, array in ours.items():
+        if array.dtype != theirs[name].dtype or array.tobytes() != theirs[name].tobytes():
+            raise UnequalError(f"{name} differs from that of the run that was not killed")
+    numbers = sum(array.size for array in ours.values())
+    return f"{len(ours)} arrays of {numbers:,} numbers and the data's iterator are equal, bit for bit"
+
+
+def run(arguments: argparse.Namespace, overrides: Sequence[str]) -> list[Kill]:
+    """Run twice, once undisturbed, and compare."""
+    if arguments.kills < 1:
+        raise InputError(f"--kills is 1 or more, not {arguments.kills}")
+    if arguments.workdir.exists() and any(arguments.workdir.iterdir()):
+        raise InputError(f"{arguments.workdir} is not empty: give a new folder")
+    whole_run, killed_run = (arguments.workdir / name for name in ("whole", "killed"))
+    arguments.workdir.mkdir(parents=True, exist_ok=True)
+    commands = [training(arguments.config, folder, arguments.kills, overrides) for folder in (whole_run, killed_run)]
+    whole(commands[0], whole_run.with_suffix(".log"))
+    shutil.rmtree(whole_run)
+    # Again with everything compiled, as the restarts find it.
+    until_first = whole(commands[0], whole_run.with_suffix(".log"))
+    print(f"{until_first:.1f} s to the first step", flush=True)
+    seen = kill_again_and_again(
+        commands[1],
+        killed_run,
+        kills=arguments.kills,
+        seed=arguments.seed,
+        until_first=until_first,
+        say=lambda line: print(line, flush=True),
+    )
+    print(f"killed {len(seen)} times: {compare(whole_run, killed_run)}")
+    return seen
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command's exit status: 0 all is equal, 1 it is not, 2 for wrong input."""
+
+    def work(given: list[str]) -> None:
+        arguments, overrides = options().parse_known_args(given)
+        run(arguments, overrides)
+
+    return exit_status("kill", work, words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
