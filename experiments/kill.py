@@ -1,6 +1,6 @@
 """Kill a small run again and again, and see that it ends as one that nothing happened to, bit for bit.
 
-python -m experiments.kill --workdir DIR [--kills 20] [--seed 0] [--config configs/fomm.py:debug] [--config.path=value ...]
+python -m experiments.kill --workdir DIR [--kills 20] [--seed 0] [--config configs/fomm.py:debug] [--config.x=value ...]
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import random
 import re
 import shutil
@@ -76,8 +77,7 @@ def whole(command: Sequence[str], log: Path) -> float:
         UnequalError: the run fails by itself.
     """
     began, first = time.monotonic(), 0.0
-    with log.open("w") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+    process = _started(command, log)
     while process.poll() is None:
         if not first and LAST_STEP.search(log.read_text()):
             first = time.monotonic() - began
@@ -108,8 +108,7 @@ def kill_again_and_again(
     for kind in [*kinds, "end"]:
         expected = max(_complete(workdir), default=0)
         log = workdir.with_suffix(".log")
-        with log.open("w") as file:
-            process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+        process = _started(command, log)
         alive = _wait(process, kind, workdir, log, expected, rng, until_first)
         process.kill()
         status, text = process.wait(), log.read_text()
@@ -123,6 +122,16 @@ def kill_again_and_again(
         seen.append(Kill(kind, expected, max(map(int, LAST_STEP.findall(text)), default=expected)))
         say(f"{kind}: went on from step {expected}, reached {seen[-1].reached}")
     return seen[:-1]
+
+
+def _started(command: Sequence[str], log: Path) -> subprocess.Popen:
+    """The command, at work. What one start compiled the next ones find, as they do on a machine that is preempted."""
+    compiled = {
+        "JAX_COMPILATION_CACHE_DIR": str(log.parent.absolute() / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+    }
+    with log.open("w") as file:
+        return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env={**compiled, **os.environ})
 
 
 def _wait(
