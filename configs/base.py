@@ -109,6 +109,7 @@ def base(system: str, **losses: float) -> Config:
     config.train.keep_every = 0  # one of every so many steps stays for good
     config.train.start_from = ""  # a model, or the workdir of another run, whose networks are trained on
     config.train.start_parts = ()  # of those networks only these, by name
+    config.train.start_discriminator = ""  # a published PyTorch checkpoint, whose discriminator is trained on
     config.train.wandb = ""  # a project at Weights & Biases, where numbers and pictures go as well
 
     config.evaluate = ConfigDict()  # reconstruction during training, as `experiments.evaluate` measures it

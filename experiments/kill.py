@@ -6,12 +6,12 @@ python -m experiments.kill --workdir DIR [--kills 20] [--seed 0] [--config confi
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -52,7 +52,7 @@ class Kill:
 
 
 def options() -> Parser:
-    """The command's own options; all others are those of `experiments.train`."""
+    """The command's own options; those that begin with `--config.` are handed to `experiments.train`."""
     parser = command_parser("kill", __doc__)
     parser.add_argument("--workdir", required=True, type=Path, help="a new folder, for the two runs to be compared")
     parser.add_argument("--kills", type=int, default=20)
@@ -70,21 +70,24 @@ def training(config: str, workdir: Path, kills: int, overrides: Sequence[str]) -
     return [*train, *words, *overrides]
 
 
-def whole(command: Sequence[str], log: Path) -> float:
-    """The seconds until its first step of a run that nothing happens to.
+def whole(command: Sequence[str], log: Path) -> None:
+    """A run that nothing happens to.
 
     Raises:
-        UnequalError: the run fails by itself.
+        UnequalError: it fails by itself.
     """
-    began, first = time.monotonic(), 0.0
-    process = _started(command, log)
-    while process.poll() is None:
-        if not first and LAST_STEP.search(log.read_text()):
-            first = time.monotonic() - began
-        time.sleep(0.01)
-    if process.returncode != 0:
+    if _started(command, log).wait() != 0:
         raise UnequalError(f"the run that is not killed fails by itself: {_last_line(log)}")
-    return first
+
+
+def seconds_to_first_step(command: Sequence[str], log: Path) -> float:
+    """How long a process takes from its start to its first step; it is killed then, or ends by itself."""
+    began = time.monotonic()
+    process = _started(command, log)
+    _until(process, None, lambda: LAST_STEP.search(log.read_text()) is not None)
+    process.kill()
+    process.wait()
+    return time.monotonic() - began
 
 
 def kill_again_and_again(
@@ -138,6 +141,7 @@ def _wait(
     process: subprocess.Popen, kind: str, workdir: Path, log: Path, expected: int, rng: random.Random, first: float
 ) -> bool:
     """Whether the process still lives at a moment of this kind, to which it is given time."""
+    began = time.time()
     if kind == "end":
         process.wait()
     elif kind == "starting":
@@ -147,7 +151,7 @@ def _wait(
         _until(process, None, lambda: max(map(int, LAST_STEP.findall(log.read_text())), default=0) >= target)
         _until(process, rng.uniform(0, 0.05), lambda: False)
     else:
-        _until(process, None, lambda: any((workdir / FOLDER).glob(f"*{TEMPORARY}*")))
+        _until(process, None, lambda: _is_saving(workdir, since=began))
         _until(process, rng.uniform(0, 0.2), lambda: False)
     return process.poll() is None
 
@@ -157,6 +161,13 @@ def _until(process: subprocess.Popen, seconds: float | None, reached: Callable[[
     end = None if seconds is None else time.monotonic() + seconds
     while process.poll() is None and not reached() and (end is None or time.monotonic() < end):
         time.sleep(0.002)
+
+
+def _is_saving(workdir: Path, *, since: float) -> bool:
+    """Whether a checkpoint is being written that was begun after this time; an earlier kill may have left another."""
+    with contextlib.suppress(FileNotFoundError):  # complete by now, under its final name
+        return any(path.stat().st_ctime > since for path in (workdir / FOLDER).glob(f"*{TEMPORARY}*"))
+    return False
 
 
 def _complete(workdir: Path) -> list[int]:
@@ -203,9 +214,8 @@ def run(arguments: argparse.Namespace, overrides: Sequence[str]) -> list[Kill]:
     arguments.workdir.mkdir(parents=True, exist_ok=True)
     commands = [training(arguments.config, folder, arguments.kills, overrides) for folder in (whole_run, killed_run)]
     whole(commands[0], whole_run.with_suffix(".log"))
-    shutil.rmtree(whole_run)
-    # Again with everything compiled, as the restarts find it.
-    until_first = whole(commands[0], whole_run.with_suffix(".log"))
+    # With everything compiled, as the restarts find it.
+    until_first = seconds_to_first_step(commands[1], killed_run.with_suffix(".log"))
     print(f"{until_first:.1f} s to the first step", flush=True)
     seen = kill_again_and_again(
         commands[1],
@@ -223,8 +233,8 @@ def main(words: Sequence[str] | None = None) -> int:
     """The command's exit status: 0 all is equal, 1 it is not, 2 for wrong input."""
 
     def work(given: list[str]) -> None:
-        arguments, overrides = options().parse_known_args(given)
-        run(arguments, overrides)
+        overrides = [word for word in given if word.startswith("--config.")]
+        run(options().parse_args([word for word in given if word not in overrides]), overrides)
 
     return exit_status("kill", work, words)
 

@@ -55,7 +55,7 @@ def build_recipe(config: Config, steps: int) -> Recipe:
         perceptual=VGG19(config.perceptual.taps) if weights["perceptual"] else None,
         scales=tuple(config.perceptual.scales),
         identity=FaceVGG() if weights["identity"] or weights["stranger"] else None,
-        discriminator=_discriminator(discriminator) if judged else None,
+        discriminator=build_discriminator(discriminator) if judged else None,
         discriminator_optimizer=optimizer(optimizing, steps) if judged else None,
         game=_game(discriminator.loss),
         condition_on_keypoints=discriminator.keypoints,
@@ -99,7 +99,12 @@ def _game(name: str) -> Game:
     return GAMES[name]
 
 
-def _discriminator(settings: Config) -> MultiScaleDiscriminator:
+def build_discriminator(settings: Config) -> MultiScaleDiscriminator:
+    """The discriminator of `config.discriminator`.
+
+    Raises:
+        InputError: another number of weights for feature matching than it has blocks.
+    """
     if settings.matching and len(settings.matching) != settings.depth:
         raise InputError(
             f"discriminator.matching has {len(settings.matching)} weights for {settings.depth} blocks: give as many as "

@@ -11,8 +11,10 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from thf_jax.errors import InputError, nearest
 from thf_jax.inference.load import load, named_checkpoint
+from thf_jax.interop.published_discriminator import published_discriminator
 from thf_jax.training.checkpoints import restore_discriminator
 from thf_jax.training.config import Config
+from thf_jax.training.setup import build_discriminator
 from thf_jax.training.state import NetworkState, TrainState
 
 DISCRIMINATOR = "discriminator"
@@ -30,19 +32,19 @@ def warm_start(config: Config, state: TrainState) -> tuple[TrainState, str]:
     what the former run's had come down to is of no account.
 
     Args:
-        config: `train.start_parts` limits what is taken to the parts of these names.
+        config: `train.start_parts` limits what is taken to the parts of these names. The discriminator is that of the
+            other run, if it trained one, or of the published checkpoint that `train.start_discriminator` names.
 
     Raises:
         InputError: there is no such model or part, or a part's networks are not those of the config.
     """
     origin, only = config.train.start_from, tuple(config.train.start_parts)
     if not origin:
-        if only:
-            raise InputError(
-                f"train.start_parts={only} needs a model to take them from: give --config.train.start_from"
-            )
+        for name in ("start_parts", "start_discriminator"):
+            if config.train[name]:
+                raise InputError(f"train.{name} goes with a model to start from: give --config.train.start_from")
         return state, ""
-    theirs, ours = _parts_of_model(origin), _parts_of_state(state)
+    theirs, ours = _parts_of_model(config), _parts_of_state(state)
     for part in only:
         for has, parts in ((f"this {config.system}", ours), (f"the model {origin}", theirs)):
             if part not in parts:
@@ -59,10 +61,19 @@ def warm_start(config: Config, state: TrainState) -> tuple[TrainState, str]:
     return _with(state, {part: theirs[part] for part in taken}), "; ".join(said)
 
 
-def _parts_of_model(origin: str) -> Parts:
+def _parts_of_model(config: Config) -> Parts:
+    origin, judge = config.train.start_from, config.train.start_discriminator
     parts, (folder, which) = _split(load(origin).variables), named_checkpoint(origin)
-    discriminator = restore_discriminator(folder, which)
-    return parts if discriminator is None else {**parts, DISCRIMINATOR: flatten_dict(discriminator, sep="/")}
+    variables = _published(config, judge) if judge else restore_discriminator(folder, which)
+    return parts if variables is None else {**parts, DISCRIMINATOR: flatten_dict(variables, sep="/")}
+
+
+def _published(config: Config, checkpoint: str) -> Any:
+    settings = config.discriminator
+    if config.loss.adversarial == 0:
+        raise InputError("train.start_discriminator needs an adversarial loss: give --config.loss.adversarial a weight")
+    keypoints = config.model.detector.count if settings.keypoints else 0
+    return published_discriminator(config.system, checkpoint, build_discriminator(settings), keypoints=keypoints)
 
 
 def _parts_of_state(state: TrainState) -> Parts:
@@ -93,14 +104,14 @@ def _check_shapes(origin: str, part: str, theirs: Mapping[str, Any], ours: Mappi
 def _with(state: TrainState, parts: Parts) -> TrainState:
     """The state with these parts in place of its own."""
     theirs = {part: unflatten_dict(flat, sep="/") for part, flat in parts.items()}
-    discriminator = state.discriminator
-    if discriminator is not None and DISCRIMINATOR in theirs:
-        discriminator = _filled(discriminator, theirs.pop(DISCRIMINATOR))
+    judge = state.discriminator
+    if judge is not None and DISCRIMINATOR in theirs:
+        judge = _filled(judge, theirs.pop(DISCRIMINATOR))
     variables = {
         kind: {part: theirs.get(part, {}).get(kind, own) for part, own in tree.items()}
         for kind, tree in state.animator.variables.items()
     }
-    return dataclasses.replace(state, animator=_filled(state.animator, variables), discriminator=discriminator)
+    return dataclasses.replace(state, animator=_filled(state.animator, variables), discriminator=judge)
 
 
 def _filled(network: NetworkState, variables: dict[str, Any]) -> NetworkState:
