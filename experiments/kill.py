@@ -6,9 +6,8 @@ python -m experiments.kill --workdir DIR [--kills 20] [--seed 0] [--config confi
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
-import json
+import functools
 import os
 import random
 import re
@@ -17,27 +16,21 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-import jax
-import numpy as np
-import orbax.checkpoint as ocp
 
 from experiments.command import command_parser
+from experiments.equal_runs import UnequalError, compare, complete
 from thf_jax.cli.exit_status import exit_status
 from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
-from thf_jax.training.checkpoints import FOLDER, TEMPORARY
+from thf_jax.training.checkpoints import FOLDER
+from thf_jax.training.retention import TEMPORARY
 
 SAVE_EVERY = 2
-PER_KILL = 8
+PER_KILL = 6
 """Steps of the run for each kill: more than one kill can let it advance."""
+MOMENTS = ("starting", "stepping", "saving")
 STANDS_AT = re.compile(r"^step (\d+) of \d+, on", re.MULTILINE)
 LAST_STEP = re.compile(r"^step (\d+)/", re.MULTILINE)
-
-
-class UnequalError(RuntimeError):
-    """A run that was killed did not go on from where it should, or ended otherwise than one that was not."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,26 +83,36 @@ def seconds_to_first_step(command: Sequence[str], log: Path) -> float:
     return time.monotonic() - began
 
 
+def drawn_moments(kills: int, rng: random.Random) -> list[str]:
+    """In any order, a third of the moments each while a process starts, while it takes steps and while it saves."""
+    moments = [MOMENTS[number % len(MOMENTS)] for number in range(kills)]
+    rng.shuffle(moments)
+    return moments
+
+
 def kill_again_and_again(
-    command: Sequence[str], workdir: Path, *, kills: int, seed: int, until_first: float, say: Callable[[str], None]
+    command: Sequence[str],
+    workdir: Path,
+    moments: Sequence[str],
+    rng: random.Random,
+    *,
+    until_first: float,
+    say: Callable[[str], None] = print,
 ) -> list[Kill]:
     """What was seen of the kills of a run that is started anew after each of them, and once more to its end.
 
-    A third of the kills each comes while the process starts (imports, compiles, restores), while it takes steps, and
-    while it saves: any time after the first file of a new checkpoint is there, so also while an old one is deleted.
-
     Args:
+        moments: of the kills. `starting` is any time until the first step: imports, compiling, restoring; `stepping` is
+            after a step; `saving` is any time after the first file of a new checkpoint is there, so also while an old
+            one is deleted.
         until_first: the seconds from the start to the first step.
 
     Raises:
         UnequalError: a restart does not go on from the newest complete checkpoint, or fails.
     """
-    rng = random.Random(seed)
-    kinds = [("starting", "stepping", "saving")[number % 3] for number in range(kills)]
-    rng.shuffle(kinds)
     seen = []
-    for kind in [*kinds, "end"]:
-        expected = max(_complete(workdir), default=0)
+    for kind in [*moments, "end"]:
+        expected = max(complete(workdir), default=0)
         log = workdir.with_suffix(".log")
         process = _started(command, log)
         alive = _wait(process, kind, workdir, log, expected, rng, until_first)
@@ -141,7 +144,6 @@ def _wait(
     process: subprocess.Popen, kind: str, workdir: Path, log: Path, expected: int, rng: random.Random, first: float
 ) -> bool:
     """Whether the process still lives at a moment of this kind, to which it is given time."""
-    began = time.time()
     if kind == "end":
         process.wait()
     elif kind == "starting":
@@ -151,7 +153,7 @@ def _wait(
         _until(process, None, lambda: max(map(int, LAST_STEP.findall(log.read_text())), default=0) >= target)
         _until(process, rng.uniform(0, 0.05), lambda: False)
     else:
-        _until(process, None, lambda: _is_saving(workdir, since=began))
+        _until(process, None, lambda: _is_saving(workdir, log))
         _until(process, rng.uniform(0, 0.2), lambda: False)
     return process.poll() is None
 
@@ -163,45 +165,13 @@ def _until(process: subprocess.Popen, seconds: float | None, reached: Callable[[
         time.sleep(0.002)
 
 
-def _is_saving(workdir: Path, *, since: float) -> bool:
-    """Whether a checkpoint is being written that was begun after this time; an earlier kill may have left another."""
-    with contextlib.suppress(FileNotFoundError):  # complete by now, under its final name
-        return any(path.stat().st_ctime > since for path in (workdir / FOLDER).glob(f"*{TEMPORARY}*"))
-    return False
-
-
-def _complete(workdir: Path) -> list[int]:
-    """The steps of the checkpoints under their final names, which Orbax gives them when they are complete."""
-    return [int(path.name) for path in (workdir / FOLDER).glob("*") if path.name.isdecimal()]
+def _is_saving(workdir: Path, log: Path) -> bool:
+    """Whether a checkpoint is being written; what an earlier kill left half-written is gone before the run begins."""
+    return bool(STANDS_AT.search(log.read_text())) and any((workdir / FOLDER).glob(f"*{TEMPORARY}*"))
 
 
 def _last_line(log: Path) -> str:
     return next(iter(log.read_text().strip().splitlines()[-1:]), "it said nothing")
-
-
-def last_checkpoint(workdir: Path) -> tuple[dict[str, np.ndarray], Any]:
-    """Every array of the newest checkpoint by its name, and where the data's iterator stands."""
-    step = workdir.absolute() / FOLDER / str(max(_complete(workdir)))
-    arrays = ocp.PyTreeCheckpointer().restore(step / "state")
-    named = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(arrays)}
-    data = {file.name: json.loads(file.read_text()) for file in sorted((step / "data").glob("*.json"))}
-    return named, data
-
-
-def compare(first: Path, second: Path) -> str:
-    """A sentence on what is equal in the last checkpoints of two runs.
-
-    Raises:
-        UnequalError: something is not.
-    """
-    (ours, our_data), (theirs, their_data) = last_checkpoint(first), last_checkpoint(second)
-    if ours.keys() != theirs.keys() or our_data != their_data:
-        raise UnequalError("the runs ended with other arrays, or at another place in the data")
-    for name, array in ours.items():
-        if array.dtype != theirs[name].dtype or array.tobytes() != theirs[name].tobytes():
-            raise UnequalError(f"{name} differs from that of the run that was not killed")
-    numbers = sum(array.size for array in ours.values())
-    return f"{len(ours)} arrays of {numbers:,} numbers and the data's iterator are equal, bit for bit"
 
 
 def run(arguments: argparse.Namespace, overrides: Sequence[str]) -> list[Kill]:
@@ -217,14 +187,10 @@ def run(arguments: argparse.Namespace, overrides: Sequence[str]) -> list[Kill]:
     # With everything compiled, as the restarts find it.
     until_first = seconds_to_first_step(commands[1], killed_run.with_suffix(".log"))
     print(f"{until_first:.1f} s to the first step", flush=True)
-    seen = kill_again_and_again(
-        commands[1],
-        killed_run,
-        kills=arguments.kills,
-        seed=arguments.seed,
-        until_first=until_first,
-        say=lambda line: print(line, flush=True),
-    )
+    rng = random.Random(arguments.seed)
+    moments = drawn_moments(arguments.kills, rng)
+    say = functools.partial(print, flush=True)
+    seen = kill_again_and_again(commands[1], killed_run, moments, rng, until_first=until_first, say=say)
     print(f"killed {len(seen)} times: {compare(whole_run, killed_run)}")
     return seen
 

@@ -114,10 +114,7 @@ def plan(config: Config, workdir: Path) -> list[tuple[Config, Path]]:
         return [(config, workdir)]
     flag = flags.FLAGS["config"]
     name, overrides = config_flags.get_config_filename(flag), config_flags.get_override_values(flag)
-    try:
-        return planned(config, name, workdir, stages, overrides)
-    except (flags.Error, AttributeError, KeyError) as error:
-        raise InputError(explain(error)) from error
+    return planned(config, name, workdir, stages, overrides)
 
 
 def refuse(sentence: str) -> NoReturn:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,10 @@ from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy
 from thf_jax.errors import InputError
 from thf_jax.models import build
 from thf_jax.models.animator import Animator
-from thf_jax.training.retention import SCORES, chosen, stored_scores
+from thf_jax.training.retention import chosen, clear_leftovers
 from thf_jax.training.state import TrainState
 
 FOLDER = "checkpoints"
-TEMPORARY = ".orbax-checkpoint-tmp"
-"""What Orbax puts after the name of a checkpoint until it is complete."""
 
 _DAMAGE = (ValueError, KeyError, OSError, TypeError)
 """What Orbax raises of files that are missing, cut short or of another shape."""
@@ -40,7 +37,7 @@ def open_checkpoints(
     logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every file that it writes
     folder = workdir.absolute() / FOLDER
     if create and jax.process_index() == 0:
-        _clear(folder)
+        clear_leftovers(folder)
     options = ocp.CheckpointManagerOptions(
         preservation_policy=keep,
         create=create,
@@ -49,24 +46,6 @@ def open_checkpoints(
         best_fn=lambda scores: scores["l1"],  # not called: it makes Orbax store scores, which `keep` ranks itself
     )
     return ocp.CheckpointManager(folder, options=options)
-
-
-def _clear(folder: Path) -> None:
-    """Delete what is no checkpoint: half-written ones, empty folders, and damaged scores, which Orbax would stumble on.
-
-    The other processes of the run wait for the first one before they look.
-    """
-    for path in folder.glob(f"*{TEMPORARY}*"):
-        shutil.rmtree(path)
-    for path in filter(_is_step, folder.glob("*")):
-        if not any(path.iterdir()):
-            path.rmdir()
-        elif (path / SCORES).exists() and stored_scores(path) is None:
-            shutil.rmtree(path / SCORES)
-
-
-def _is_step(path: Path) -> bool:
-    return path.name.isdecimal() and path.is_dir()
 
 
 def save(

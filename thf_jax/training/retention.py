@@ -1,9 +1,10 @@
-"""Which checkpoints of a run stay: the newest, the best, and one of every so many steps."""
+"""Which checkpoints of a run stay, and which one is meant: the newest, the best, or that of a step."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from pathlib import Path
 
 from orbax.checkpoint import checkpoint_managers
@@ -12,6 +13,8 @@ from thf_jax.errors import InputError, nearest
 from thf_jax.evaluation.metrics import LESS_IS_BETTER, METRICS
 from thf_jax.training.config import Config
 
+TEMPORARY = ".orbax-checkpoint-tmp"
+"""What Orbax puts after the name of a checkpoint until it is complete."""
 SCORES = "metrics"
 """The item of a checkpoint in which Orbax keeps the scores that it was saved with."""
 
@@ -52,6 +55,22 @@ def preserved(config: Config) -> checkpoint_managers.AnyPreservationPolicy:
         )
         policies.append(best)
     return checkpoint_managers.AnyPreservationPolicy(policies)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Delete what is no checkpoint in this folder: half-written ones, empty ones, and damaged scores.
+
+    Orbax would count the empty ones and stumble on the scores. For the first process of a run, before the others look.
+    """
+    for path in folder.glob(f"*{TEMPORARY}*"):
+        shutil.rmtree(path)
+    for path in folder.glob("*"):
+        if not (path.name.isdecimal() and path.is_dir()):
+            continue
+        if not any(path.iterdir()):
+            path.rmdir()
+        elif (path / SCORES).exists() and stored_scores(path) is None:
+            shutil.rmtree(path / SCORES)
 
 
 def stored_scores(checkpoint: Path) -> dict[str, float] | None:
