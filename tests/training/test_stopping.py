@@ -2,6 +2,9 @@
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 
 import jax
@@ -74,3 +77,44 @@ def test_a_run_in_another_thread_listens_for_nothing():
     thread.start()
     thread.join()
     assert seen == [(False, before)]
+
+
+PROCESS = """
+import sys, time
+import jax
+from thf_jax.training.preemption import PreemptedError, stop_requests
+
+address, number = sys.argv[1], int(sys.argv[2])
+jax.distributed.initialize(address, 2, number)
+with stop_requests() as stop:
+    for step in range(1, 10000):
+        if stop.reached(step):
+            break
+        print(step, flush=True)
+        time.sleep(0.01 * (1 + number))
+try:
+    stop.end()
+except PreemptedError:
+    print("stopped after", step, flush=True)
+jax.distributed.shutdown()
+"""
+
+
+def test_two_processes_of_which_one_is_signalled_stop_after_the_same_step():
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", PROCESS, address, str(number)], stdout=subprocess.PIPE, text=True)
+        for number in range(2)
+    ]
+    try:
+        for process in processes:
+            assert process.stdout.readline() == "1\n"
+        processes[1].send_signal(signal.SIGUSR1)
+        ends = [process.communicate(timeout=120)[0].splitlines()[-1] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert ends[0] == ends[1] and ends[0].startswith("stopped after ")
+    assert [process.returncode for process in processes] == [0, 0]
