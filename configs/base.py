@@ -108,8 +108,20 @@ def base(system: str, **losses: float) -> Config:
     config.train.log_every = 100
     config.train.sample_every = 1000
     config.train.save_every = 1000
-    config.train.keep = 3
+    config.train.keep = 3  # newest checkpoints
+    config.train.keep_best = 0  # best checkpoints that stay beside them, by `evaluate.metric`
+    config.train.keep_every = 0  # one of every so many steps stays for good
     config.train.start_from = ""  # a model, or the workdir of another run, whose networks are trained on
+    config.train.start_parts = ()  # of those networks only these, by name
+    config.train.start_discriminator = ""  # a published PyTorch checkpoint, whose discriminator is trained on
+    config.train.wandb = ""  # a project at Weights & Biases, where numbers and pictures go as well
+
+    config.evaluate = ConfigDict()  # reconstruction during training, as `experiments.evaluate` measures it
+    config.evaluate.every = 0  # steps; 0 is never
+    config.evaluate.split = "eval"
+    config.evaluate.clips = 16  # at most, evenly spread over the split
+    config.evaluate.frames = 8  # every so many are scored
+    config.evaluate.metric = "l1"  # or psnr, ssim: what the best checkpoints are best by
     return config
 
 

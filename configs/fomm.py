@@ -1,7 +1,7 @@
 """FOMM as published for VoxCeleb at 256 px (Siarohin et al. 2019), its stages, small versions and ablations.
 
     python -m experiments.train --config configs/fomm.py --workdir runs/fomm --config.data.location=DIR \
-        --config.perceptual.weights=vgg19.pth
+        --config.perceptual.weights=vgg19.pth --stages=adversarial
 
 Variants stand after a colon, several joined by `+`, the later ones winning: `configs/fomm.py:mini64+zeroth_order`.
 Published: batch 40 on 2 to 4 GPUs, 100 epochs of 75 repeats, about three days on two TITAN X; L1 0.043 on VoxCeleb1.
@@ -36,9 +36,10 @@ def get_config(variant: str = "") -> Config:
 def variants() -> dict[str, dict[str, Any]]:
     """Other stages and sizes, by name."""
     return {
-        # The published fine-tuning stage, in a workdir of its own: give --config.train.start_from the first stage's.
-        # The learning rate is the original 2e-4 again and stays there: the published weights were trained so. There
-        # Adam also kept its moments, which here begin at 0.
+        # The published fine-tuning stage, after the first by --stages=adversarial, or in a workdir of its own, where
+        # --config.train.start_from names the first stage's. The learning rate is the original 2e-4 again and stays
+        # there: the published weights were trained so, under torch 1.0; from torch 1.4 on the same code goes on with
+        # the 2e-6 that the first stage ended with. There Adam also kept its moments, which here begin at 0.
         "adversarial": {
             "loss.adversarial": 1.0,
             "optimizer.decay_at": (),

@@ -19,7 +19,7 @@ from experiments.command import around_section, command_parser, labelled, run_co
 from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
 from thf_jax.evaluation.protocol import evaluate, summary
-from thf_jax.inference.load import load
+from thf_jax.inference.load import load, named_checkpoint
 from thf_jax.inference.outputs import check_output
 from thf_jax.models.animator import Animator
 from thf_jax.training.run_files import Run, read_run
@@ -61,7 +61,7 @@ def score(label: str, model: str, animator: Animator, arguments: argparse.Namesp
         "parameters": count_parameters(animator.variables["params"]),
         "summary": summary(clips),
         "clips": [dataclasses.asdict(clip) for clip in clips],
-        "run": read_run(Path(model)),
+        "run": read_run(named_checkpoint(model)[0]),
     }
 
 

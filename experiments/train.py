@@ -1,10 +1,11 @@
 """Train a system.
 
-python -m experiments.train --config configs/fomm.py[:variant] --workdir DIR [--config.path=value ...]
+python -m experiments.train --config configs/fomm.py[:variant] --workdir DIR [--stages NAME] [--config.path=value ...]
 """
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -14,24 +15,43 @@ from ml_collections import config_flags
 
 from data_pipelines.datasets import open_dataset
 from data_pipelines.validate import quick_problems, table
+from experiments.stages import is_finished, planned
 from thf_jax.cli.exit_status import WRONG_INPUT, exit_status
 from thf_jax.errors import InputError
 from thf_jax.training.config import Config
-from thf_jax.training.loop import train
+from thf_jax.training.loop import total_steps, train
+from thf_jax.training.preemption import PreemptedError
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "The configuration: a Python file, and after a colon a variant."
 )
 WORKDIR = flags.DEFINE_string("workdir", None, "Where the run's files go. A run that is there is continued.")
+STAGES = flags.DEFINE_multi_string(
+    "stages",
+    [],
+    "Variants of the configuration that are trained after it, one after the other, each from the networks of the one "
+    "before: names with commas between, or the option several times. Stage S has the folder WORKDIR/S.",
+)
 MOST_SHOWN = 20
 """Lines of the table of what is wrong with the data."""
 DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
 
-def run(config: Config, workdir: Path) -> None:
-    """Train by this config, the files of the run in `workdir`."""
+def run(config: Config, workdir: Path, *, needed_next: bool = False) -> None:
+    """Train by this config, the files of the run in `workdir`.
+
+    Args:
+        needed_next: another stage goes on from here, and is all that is left to do where this one is finished.
+    """
     location, data_dir = config.data.location, config.data.data_dir or None
     dataset = open_dataset(location, config.data.split, data_dir=data_dir, size=config.size)
+    steps = total_steps(config, dataset)
+    if needed_next and is_finished(workdir, steps):
+        print(f"the stage in {workdir} is finished: {steps} steps", flush=True)
+        return
+    held_out = None
+    if config.evaluate.every:
+        held_out = open_dataset(location, config.evaluate.split, data_dir=data_dir, size=config.size)
     if problems := quick_problems(location, data_dir=data_dir, split=config.data.split):
         print(table(problems[:MOST_SHOWN]), file=sys.stderr)
         print(
@@ -43,7 +63,18 @@ def run(config: Config, workdir: Path) -> None:
         workdir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{workdir} cannot be the folder of a run: {error.strerror}") from error
-    train(config, workdir, dataset, arguments=sys.argv[1:])
+    train(config, workdir, dataset, held_out=held_out, arguments=sys.argv[1:])
+
+
+def run_all(plan: list[tuple[Config, Path]]) -> None:
+    """Train the stages one after the other. Where a signal stops them, say how to go on."""
+    try:
+        for number, stage in enumerate(plan, start=1):
+            run(*stage, needed_next=number < len(plan))
+    except (PreemptedError, KeyboardInterrupt) as error:
+        print(f"to go on: {shlex.join(['python', '-m', 'experiments.train', *sys.argv[1:]])}", flush=True)
+        if isinstance(error, KeyboardInterrupt):
+            raise
 
 
 def parse(arguments: list[str]) -> list[str]:
@@ -72,6 +103,20 @@ def explain(error: Exception) -> str:
     return f"the configuration or an option is wrong: {' '.join(text.split())}"
 
 
+def plan(config: Config, workdir: Path) -> list[tuple[Config, Path]]:
+    """The configuration and the folder of each stage that the options name; most often there is one.
+
+    Raises:
+        InputError: there is no such variant.
+    """
+    stages = [stage for names in STAGES.value for stage in names.split(",") if stage]
+    if not stages:
+        return [(config, workdir)]
+    flag = flags.FLAGS["config"]
+    name, overrides = config_flags.get_config_filename(flag), config_flags.get_override_values(flag)
+    return planned(config, name, workdir, stages, overrides)
+
+
 def refuse(sentence: str) -> NoReturn:
     """Say what was wrong with the options, and end."""
     print(f"train: {sentence}", file=sys.stderr)
@@ -86,7 +131,7 @@ def main(arguments: list[str]) -> int:
     config, workdir = CONFIG.value, WORKDIR.value
     if config is None or workdir is None:
         refuse("both --config, for instance configs/fomm.py:debug, and --workdir are needed")
-    return exit_status("train", lambda _: run(config, Path(workdir)), ["--debug"] if DEBUG.value else [])
+    return exit_status("train", lambda _: run_all(plan(config, Path(workdir))), ["--debug"] if DEBUG.value else [])
 
 
 if __name__ == "__main__":

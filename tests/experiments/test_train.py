@@ -9,6 +9,7 @@ from PIL import Image
 from configs.fomm import get_config
 from data_pipelines.errors import InputError
 from experiments import train
+from thf_jax.training.preemption import PreemptedError
 from thf_jax.training.progress import NonFiniteLossError
 
 SIDE = 8
@@ -18,7 +19,7 @@ SIDE = 8
 def trained(monkeypatch):
     """The datasets that training was started with; it takes no step."""
     datasets = []
-    monkeypatch.setattr(train, "train", lambda config, workdir, dataset, arguments: datasets.append(dataset))
+    monkeypatch.setattr(train, "train", lambda config, workdir, dataset, **_: datasets.append(dataset))
     return datasets
 
 
@@ -73,15 +74,16 @@ def test_an_empty_split_stops(tmp_path, trained):
         (OSError(28, "No space left on device"), 1, "train: the work failed: OSError"),
         (FileNotFoundError(2, "No such file or directory", "a.png"), 2, "train: the file or folder a.png cannot"),
         (KeyboardInterrupt(), 130, "train: interrupted"),
+        (PreemptedError("asked to stop"), 0, ""),
     ],
 )
 def test_however_training_ends_it_is_one_sentence_and_a_status(monkeypatch, capsys, error, status, sentence):
-    def run(config, workdir):
+    def run(config, workdir, *, needed_next):
         if error is not None:
             raise error
 
     monkeypatch.setattr(train, "run", run)
-    for name, value in {"CONFIG": get_config("debug"), "WORKDIR": "run", "DEBUG": False}.items():
+    for name, value in {"CONFIG": get_config("debug"), "WORKDIR": "run", "STAGES": [], "DEBUG": False}.items():
         monkeypatch.setattr(train, name, SimpleNamespace(value=value))
     assert train.main(["train"]) == status
     said = capsys.readouterr().err

@@ -82,8 +82,14 @@ def test_a_package_without_assets_says_so(tmp_path, monkeypatch):
 def test_a_training_workdir_is_loaded_through_its_checkpoints(animator, tmp_path, monkeypatch):
     """How they are read is tested with training; here it is that they are read."""
     asked = []
-    monkeypatch.setattr("thf_jax.training.checkpoints.restore_animator", lambda path: asked.append(path) or animator)
+    monkeypatch.setattr(
+        "thf_jax.training.checkpoints.restore_animator", lambda *asked_for: asked.append(asked_for) or animator
+    )
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "checkpoints").mkdir()
-    assert load(tmp_path) is animator
-    assert asked == [tmp_path]
+    for which in ("", "@best", "@12000"):
+        assert load(f"{tmp_path}{which}") is animator
+    assert asked == [(tmp_path, ""), (tmp_path, "best"), (tmp_path, "12000")]
+    (tmp_path / "checkpoints").rmdir()
+    with pytest.raises(InputError, match="is no training workdir: only that has several checkpoints; leave @best out"):
+        load(f"{tmp_path}@best")

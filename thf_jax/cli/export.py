@@ -18,16 +18,14 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the model directory."""
-    from pathlib import Path
-
     from thf_jax.inference.assets import FOLDER, model_names
-    from thf_jax.inference.load import load
+    from thf_jax.inference.load import load, named_checkpoint
     from thf_jax.interop.model_card import trained_card
     from thf_jax.interop.model_directory import CARD, check_target, save_model
 
     check_target(options.out)
     animator = load(options.model)
-    folder = FOLDER / "models" / options.model if options.model in model_names() else Path(options.model)
+    folder = FOLDER / "models" / options.model if options.model in model_names() else named_checkpoint(options.model)[0]
     card = folder / CARD
     text = card.read_text(encoding="utf-8") if card.is_file() else trained_card(animator.system, animator.size, folder)
     print(f"wrote {save_model(options.out, animator, text)}")

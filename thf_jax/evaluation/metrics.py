@@ -24,4 +24,6 @@ def ssim(image: Float[Array, "h w 3"], target: Float[Array, "h w 3"]) -> Float[A
 
 
 METRICS = {"l1": l1, "psnr": psnr, "ssim": ssim}
-"""By the names that tables use. Of l1 less is better, of the others more."""
+"""By the names that tables use."""
+LESS_IS_BETTER = ("l1",)
+"""Of the others more is."""

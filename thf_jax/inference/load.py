@@ -16,31 +16,42 @@ def load(model: str | os.PathLike[str]) -> Animator:
 
     Args:
         model: a folder with a `config.json`, or a shipped model's name, which comes before a folder of that name in the
-            current directory: write `./name` for the folder.
+            current directory: write `./name` for the folder. Of a workdir it is the newest checkpoint; `WORKDIR@best`
+            is the best of those that were evaluated, and `WORKDIR@12000` that of a step.
 
     Raises:
         InputError: there is no such model, or the folder holds none.
     """
     if isinstance(model, str) and model in model_names():
         return load_model(model_folder(model))
-    folder = Path(model)
+    folder, which = named_checkpoint(model)
     if folder.is_dir():
-        return _load_folder(folder)
+        return _load_folder(folder, which)
     if folder.is_file():
         raise InputError(_about_file(folder))
     name, shipped = os.fspath(model), model_names()
     raise InputError(f"there is no model and no folder named {name!r}{nearest(name, shipped) if shipped else ''}")
 
 
-def _load_folder(folder: Path) -> Animator:
+def named_checkpoint(model: str | os.PathLike[str]) -> tuple[Path, str]:
+    """The folder that a model's name means, and which of its checkpoints; empty for the newest."""
+    folder, _, which = os.fspath(model).rpartition("@")
+    if Path(model).exists() or not Path(folder).is_dir() or not folder:
+        return Path(model), ""
+    return Path(folder), which
+
+
+def _load_folder(folder: Path, which: str) -> Animator:
     if not (folder / "config.json").is_file():
         raise InputError(f"the folder {folder} is no model: it has no config.json")
     if not (folder / "checkpoints").is_dir():
+        if which:
+            raise InputError(f"{folder} is no training workdir: only that has several checkpoints; leave @{which} out")
         return load_model(folder)
     # Imported here because it takes seconds, which model directories are to be spared.
     from thf_jax.training.checkpoints import restore_animator
 
-    return restore_animator(folder)
+    return restore_animator(folder, which)
 
 
 def _about_file(file: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,43 +13,61 @@ import grain
 import jax
 import orbax.checkpoint as ocp
 from flax import linen as nn
+from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy
 
 from thf_jax.errors import InputError
 from thf_jax.models import build
 from thf_jax.models.animator import Animator
+from thf_jax.training.retention import chosen, clear_leftovers
 from thf_jax.training.state import TrainState
 
 FOLDER = "checkpoints"
-
 
 _DAMAGE = (ValueError, KeyError, OSError, TypeError)
 """What Orbax raises of files that are missing, cut short or of another shape."""
 
 
 def open_checkpoints(
-    workdir: Path, *, keep: int | None = None, create: bool = False, read_only: bool = False
+    workdir: Path, *, keep: AnyPreservationPolicy | None = None, create: bool = False, read_only: bool = False
 ) -> ocp.CheckpointManager:
-    """The checkpoints of a run, the newest `keep` of which stay (None: all).
+    """The checkpoints of a run, of which those stay that `keep` says (None: all).
 
-    `create` makes the folder for them. `read_only` is for looking on while a run may be writing.
+    `create` is for the run itself: it makes the folder for them, and clears away what an earlier start of the run left
+    half-written when it was killed. `read_only` is for looking on while a run may be writing.
     """
     logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every file that it writes
-    options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=create, read_only=read_only)
-    return ocp.CheckpointManager(workdir.absolute() / FOLDER, options=options)
+    folder = workdir.absolute() / FOLDER
+    if create and jax.process_index() == 0:
+        clear_leftovers(folder)
+    options = ocp.CheckpointManagerOptions(
+        preservation_policy=keep,
+        create=create,
+        read_only=read_only,
+        lightweight_initialize=read_only,  # scores are of use to `keep` alone
+        best_fn=lambda scores: scores["l1"],  # not called: it makes Orbax store scores, which `keep` ranks itself
+    )
+    return ocp.CheckpointManager(folder, options=options)
 
 
-def save(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> None:
-    """Start saving the state and the iterator; `manager.wait_until_finished` waits for the files."""
+def save(
+    manager: ocp.CheckpointManager, state: TrainState, batches: Any, scores: Mapping[str, float] | None = None
+) -> None:
+    """Start saving the state and the iterator; `manager.wait_until_finished` waits for the files.
+
+    Args:
+        scores: of an evaluation of this very state, by the names of `evaluation.metrics`.
+    """
     manager.save(
         int(state.step),
         args=ocp.args.Composite(
             state=ocp.args.StandardSave(_fields(state)), data=grain.checkpoint.CheckpointSave(batches)
         ),
+        metrics=scores,
     )
 
 
-def restore(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> TrainState:
-    """The newest sound checkpoint, on the devices of `state`, the iterator set to where it stood; `state` if none is.
+def restore(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> TrainState | None:
+    """The newest sound checkpoint, on the devices of `state`, the iterator set to where it stood; None without any.
 
     Damaged ones after it are deleted, since the run is about to write those steps again.
 
@@ -75,7 +94,7 @@ def restore(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> 
             f"none of the checkpoints in {manager.directory} fits this configuration (step {max(problems)}: "
             f"{problems[max(problems)]}); give another workdir, or the configuration that they were made with"
         )
-    return state
+    return None
 
 
 def _fields(state: TrainState) -> dict[str, Any]:
@@ -117,20 +136,23 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def restore_animator(workdir: Path) -> Animator:
+def restore_animator(workdir: Path, which: str = "") -> Animator:
     """The animator of a run's newest sound checkpoint.
+
+    Args:
+        which: instead of that, `best` by the run's `evaluate.metric`, or the number of a step.
 
     Raises:
         InputError: no run, or no sound checkpoint in it.
     """
-    system, size, settings = _run_settings(workdir)
+    config = _run_config(workdir)
+    system, size, settings = config["system"], config["size"], config["model"]
     module = build(system, settings)
-    with open_checkpoints(workdir, read_only=True) as manager:
-        steps, folder = sorted(manager.all_steps(), reverse=True), manager.directory
+    folder, steps = complete_steps(workdir)
     problem = "there is none"
-    for step in steps:
+    for step in chosen(folder, steps, which, config.get("evaluate", {}).get("metric", "l1")):
         try:
-            variables = _restore_variables(Path(folder) / str(step) / "state", module, size)
+            variables = _restore_variables(folder / str(step) / "state", module, size)
         except _DAMAGE as error:
             problem = f"step {step}: {_first_line(error)}"
             continue
@@ -138,16 +160,24 @@ def restore_animator(workdir: Path) -> Animator:
     raise InputError(f"the training run {workdir} has no complete checkpoint that can be read ({problem})")
 
 
-def _run_settings(workdir: Path) -> tuple[str, int, dict[str, Any]]:
-    """System, size and model settings of a run."""
+def complete_steps(workdir: Path) -> tuple[Path, list[int]]:
+    """The folder of a run's checkpoints, and the steps of those that were written to their end."""
+    with open_checkpoints(workdir, read_only=True) as manager:
+        folder, steps = Path(manager.directory), manager.all_steps()
+    return folder, sorted(step for step in steps if any((folder / str(step)).iterdir()))
+
+
+def _run_config(workdir: Path) -> dict[str, Any]:
+    """What a run was configured with."""
     file = workdir / "config.json"
     if not file.is_file():
         raise InputError(f"{workdir} is not the workdir of a training run: it has no config.json")
     try:
         config = json.loads(file.read_text())
-        return config["system"], config["size"], config["model"]
+        _ = config["system"], config["size"], config["model"]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{file} is not the configuration of a training run: {_first_line(error)}") from error
+    return config
 
 
 def _restore_variables(folder: Path, module: nn.Module, size: int) -> dict[str, Any]:
@@ -159,10 +189,33 @@ def _restore_variables(folder: Path, module: nn.Module, size: int) -> dict[str, 
     wanted = {"average": params, "animator": {"statistics": variables}}
     if not averaged:
         wanted = {"animator": {"params": params, "statistics": variables}}
-    place = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    arguments = jax.tree.map(lambda x: ocp.ArrayRestoreArgs(sharding=place, global_shape=x.shape), wanted)
-    found = ocp.PyTreeCheckpointer().restore(
-        folder, args=ocp.args.PyTreeRestore(wanted, restore_args=arguments, partial_restore=True)
-    )
+    found = _restore_part(folder, wanted)
     params = found["average"] if averaged else found["animator"]["params"]
     return {"params": params, **found["animator"]["statistics"]}
+
+
+def _restore_part(folder: Path, wanted: Any) -> Any:
+    place = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    arguments = jax.tree.map(lambda x: ocp.ArrayRestoreArgs(sharding=place, global_shape=x.shape), wanted)
+    return ocp.PyTreeCheckpointer().restore(
+        folder, args=ocp.args.PyTreeRestore(wanted, restore_args=arguments, partial_restore=True)
+    )
+
+
+def restore_discriminator(workdir: Path, which: str = "") -> dict[str, Any] | None:
+    """The variables of the discriminator in the checkpoint that `restore_animator` gives; None where there is none."""
+    if not (workdir / FOLDER).is_dir():
+        return None
+    folder, steps = complete_steps(workdir)
+    for step in chosen(folder, steps, which, _run_config(workdir).get("evaluate", {}).get("metric", "l1")):
+        state = folder / str(step) / "state"
+        try:
+            stored = _stored(state)["discriminator"]
+            if not stored:
+                return None
+            wanted = {"discriminator": {name: stored[name] for name in ("params", "statistics")}}
+            found = _restore_part(state, jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), wanted))
+        except _DAMAGE:
+            continue
+        return {"params": found["discriminator"]["params"], **found["discriminator"]["statistics"]}
+    return None

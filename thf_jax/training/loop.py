@@ -15,13 +15,20 @@ from jax.sharding import Mesh
 from data_pipelines.loader import pair_batches
 from thf_jax.errors import InputError
 from thf_jax.training import checkpoints, parallel
+from thf_jax.training.checkpoints import open_checkpoints
 from thf_jax.training.config import Config
+from thf_jax.training.held_out import held_out_scores
+from thf_jax.training.occasions import check_occasions, occasion
+from thf_jax.training.preemption import stop_requests
 from thf_jax.training.progress import Progress
+from thf_jax.training.retention import preserved
 from thf_jax.training.run_files import write_run_files
 from thf_jax.training.samples import sample_picture
-from thf_jax.training.setup import build_recipe, first_stage, frozen_variables, initial_state
+from thf_jax.training.setup import build_recipe, frozen_variables, initial_state
 from thf_jax.training.state import TrainState, count_parameters
 from thf_jax.training.step import train_step
+from thf_jax.training.wandb_copy import wandb_copy
+from thf_jax.training.warm_start import warm_start
 
 
 def train(
@@ -29,6 +36,7 @@ def train(
     workdir: Path,
     dataset: Any,
     *,
+    held_out: Any = None,
     devices: Sequence[Any] | None = None,
     arguments: Sequence[str] = (),
 ) -> TrainState:
@@ -38,6 +46,7 @@ def train(
 
     Args:
         dataset: an open split of `data_pipelines`, with frames of `config.size`.
+        held_out: another one, for the evaluation that `config.evaluate` describes.
         devices: all by default.
         arguments: the command line, for `run.json`.
 
@@ -45,8 +54,10 @@ def train(
         InputError: the config does not fit itself, the data or the checkpoints that are there.
         NonFiniteLossError: a loss term is not finite, or was not in too many steps in a row where such steps are
             skipped; nothing is saved after that.
+        PreemptedError, KeyboardInterrupt: a signal asked the run to stop; its state is saved, see `preemption`.
     """
-    _check_intervals(config.train)
+    check_occasions(config)
+    _check_held_out(config, held_out)
     mesh = parallel.data_mesh(devices)
     batches = _batches(config, dataset, mesh)
     steps = total_steps(config, dataset)
@@ -55,40 +66,60 @@ def train(
     state = parallel.replicate(initial_state(config, recipe, jax.random.fold_in(key, 2**31 - 1)), mesh)
     frozen = parallel.replicate(frozen_variables(config, recipe), mesh)
     step_function = jax.jit(functools.partial(train_step, recipe), donate_argnums=0)
-    progress = Progress(workdir, every=config.train.log_every, images_per_step=config.train.batch_size, steps=steps)
     pending = collections.deque()
-    with checkpoints.open_checkpoints(workdir, keep=config.train.keep, create=True) as manager:
-        if manager.latest_step() is None:
-            state = parallel.replicate(first_stage(config, state), mesh)
-        state = checkpoints.restore(manager, state, batches)
+    with stop_requests() as stop, open_checkpoints(workdir, keep=preserved(config), create=True) as manager:
+        restored = checkpoints.restore(manager, state, batches)
+        state, origin = warm_start(config, state) if restored is None else (restored, "")
+        state = parallel.replicate(state, mesh)
         # Not before the checkpoints are known to fit: another configuration would make those that are there unreadable.
         if jax.process_index() == 0:
             write_run_files(workdir, config, list(arguments))
-        _describe(state, steps, mesh)
+        progress = _progress(config, workdir, steps, mesh)
+        _describe(state, steps, mesh, origin)
         for number in range(int(state.step) + 1, steps + 1):
             batch = parallel.to_devices(progress.wait_for(batches), mesh)
             state, metrics = step_function(state, frozen, batch, key)
             pending.append((number, metrics))
-            saving, sampling = (
-                number % every == 0 or number == steps for every in (config.train.save_every, config.train.sample_every)
-            )
+            stopping = stop.reached(number)
+            due = occasion(config, number, steps, stopping=stopping)
             # One step stays unread, so that the host prepares the next batch while the devices compute this one.
-            while len(pending) > (0 if saving or sampling else 1):
+            while len(pending) > (0 if any(due) else 1):
                 progress.add(*pending.popleft())
-            if sampling:
+            if due.sampling:
                 variables = parallel.local_copy(state.variables)
                 progress.picture(number, sample_picture(recipe, variables, parallel.local_copy(batch)))
-            if saving:
-                checkpoints.save(manager, state, batches)
+            scores = _evaluate(config, state, held_out, progress) if due.evaluating else None
+            if due.saving:
+                checkpoints.save(manager, state, batches, scores)
+            if stopping:
+                break
         manager.wait_until_finished()
-    progress.close()
+        progress.close()
+        stop.end()
     return state
 
 
-def _check_intervals(settings: Config) -> None:
-    for name in ("accumulate", "log_every", "sample_every", "save_every", "keep"):
-        if settings[name] < 1:
-            raise InputError(f"train.{name} is 1 or more, not {settings[name]}")
+def _check_held_out(config: Config, held_out: Any) -> None:
+    if config.evaluate.every and held_out is None:
+        raise InputError(f"evaluate.every={config.evaluate.every} needs clips to evaluate: give the split as held_out")
+
+
+def _progress(config: Config, workdir: Path, steps: int, mesh: Mesh) -> Progress:
+    return Progress(
+        workdir,
+        every=config.train.log_every,
+        images_per_step=config.train.batch_size,
+        steps=steps,
+        devices=mesh.size,
+        copy=wandb_copy(config, workdir),
+    )
+
+
+def _evaluate(config: Config, state: TrainState, held_out: Any, progress: Progress) -> dict[str, float]:
+    with progress.paused():
+        scores = held_out_scores(config, parallel.local_copy(state.variables), held_out)
+    progress.evaluation(int(state.step), scores)
+    return scores
 
 
 def total_steps(config: Config, dataset: Any) -> int:
@@ -122,12 +153,14 @@ def _batches(config: Config, dataset: Any, mesh: Mesh) -> Any:
     )
 
 
-def _describe(state: TrainState, steps: int, mesh: Mesh) -> None:
-    """The networks' sizes and where the run stands, on the terminal."""
+def _describe(state: TrainState, steps: int, mesh: Mesh, origin: str) -> None:
+    """The networks' sizes, where they come from and where the run stands, on the terminal."""
     if jax.process_index() != 0:
         return
     for name, network in (("animator", state.animator), ("discriminator", state.discriminator)):
         if network is not None:
             for part, params in network.params.items():
                 print(f"{name} {part}: {count_parameters(params):,} parameters")
+    if origin:
+        print(origin)
     print(f"step {int(state.step)} of {steps}, on {mesh.size} {mesh.devices.flat[0].platform} device(s)", flush=True)

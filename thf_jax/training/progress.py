@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +15,8 @@ from PIL import Image
 from tensorboardX import SummaryWriter
 
 from thf_jax.errors import InputError
-from thf_jax.training.run_files import append_metrics
+from thf_jax.training.run_files import EVALUATED, append_metrics
+from thf_jax.training.wandb_copy import WandbCopy
 
 Batch = TypeVar("Batch")
 
@@ -54,11 +56,24 @@ class Progress:
         workdir: where TensorBoard's files go.
         images_per_step: of the global batch, for the throughput.
         steps: of the whole run.
+        devices: that take the step together.
+        copy: where numbers and pictures go as well.
     """
 
-    def __init__(self, workdir: Path, *, every: int, images_per_step: int, steps: int):
+    def __init__(
+        self,
+        workdir: Path,
+        *,
+        every: int,
+        images_per_step: int,
+        steps: int,
+        devices: int = 1,
+        copy: WandbCopy | None = None,
+    ):
         self.workdir, self.every, self.images_per_step, self.steps = workdir, every, images_per_step, steps
+        self.devices = devices
         self._writer = SummaryWriter(str(workdir), write_to_disk=jax.process_index() == 0)
+        self._copy = copy
         self._window: list[Mapping[str, float]] = []
         self._skipped_in_a_row = 0
         self._waited = 0.0
@@ -105,18 +120,36 @@ class Progress:
         counted = {"skipped": float(skipped)} if "skipped" in self._window[0] else {}
         rate = self.images_per_step * len(self._window) / seconds
         waiting = self._waited / seconds
-        measured = {**means, **counted, "images_per_second": rate, "input_wait": waiting}
-        for name, value in measured.items():
-            self._writer.add_scalar(f"train/{name}", value, step)
-        self._writer.flush()
-        if jax.process_index() == 0:
-            append_metrics(self.workdir, step, measured)
-            terms = [f"{name} {value:.4f}" for name, value in means.items()]
-            terms += [f"{skipped} of {len(self._window)} steps skipped"] if skipped else []
-            line = f"step {step}/{self.steps}  {'  '.join(terms)}  {rate:.1f} images/s  input wait {waiting:.0%}"
-            print(line, flush=True)
+        throughput = {"images_per_second": rate, "images_per_second_per_device": rate / self.devices}
+        said = [f"{name} {value:.4f}" for name, value in means.items()]
+        said += [f"{skipped} of {len(self._window)} steps skipped"] if skipped else []
+        said += [f"{rate:.1f} images/s ({rate / self.devices:.1f} a device)", f"input wait {waiting:.0%}"]
+        self._write("train/", step, {**means, **counted, **throughput, "input_wait": waiting}, "  ".join(said))
         self._window, self._waited = [], 0.0
         self._since = time.monotonic()
+
+    def _write(self, prefix: str, step: int, measured: Mapping[str, float], line: str) -> None:
+        for name, value in measured.items():
+            self._writer.add_scalar(prefix + name, value, step)
+        self._writer.flush()
+        if jax.process_index() == 0:
+            kept = {prefix + name: value for name, value in measured.items()} if prefix == EVALUATED else measured
+            append_metrics(self.workdir, step, kept)
+            print(f"step {step}/{self.steps}  {line}", flush=True)
+        if self._copy is not None:
+            self._copy.numbers(step, {prefix + name: value for name, value in measured.items()})
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Time that does not count for the throughput, since no step is taken in it."""
+        began = time.monotonic()
+        yield
+        self._since += time.monotonic() - began
+
+    def evaluation(self, step: int, scores: Mapping[str, float]) -> None:
+        """The scores of held-out clips after a step, see `held_out.held_out_scores`."""
+        shown = (f"{name} {scores[name]:.4f} (copying {scores[f'{name}_copying']:.4f})" for name in ("l1", "ssim"))
+        self._write(EVALUATED, step, scores, "  ".join(["held out:", *shown]))
 
     def picture(self, step: int, picture: UInt8[np.ndarray, "h w 3"]) -> None:
         """A sample picture, as a png in the folder `samples` and in TensorBoard."""
@@ -126,10 +159,14 @@ class Progress:
         folder.mkdir(exist_ok=True)
         Image.fromarray(picture).save(folder / f"{step:08d}.png")
         self._writer.add_image("samples", picture, step, dataformats="HWC")
+        if self._copy is not None:
+            self._copy.picture(step, picture)
 
     def close(self) -> None:
         """Write what is left."""
         self._writer.close()
+        if self._copy is not None:
+            self._copy.close()
 
 
 def tile(rows: list[list[Float[np.ndarray, "h w 3"]]]) -> UInt8[np.ndarray, "_h _w 3"]:

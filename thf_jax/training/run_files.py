@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from ml_collections import ConfigDict
 from thf_jax.inference.outputs import appearing
 
 METRICS = "metrics.jsonl"
+EVALUATED = "eval/"
+"""Before the names of what was measured on held-out clips, in lines of their own."""
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "tensorflow-datasets", "numpy")
 
 
@@ -34,9 +37,14 @@ def write_run_files(workdir: Path, config: ConfigDict, arguments: list[str]) -> 
 
 
 def append_metrics(workdir: Path, step: int, metrics: Mapping[str, float]) -> None:
-    """Add a line to `metrics.jsonl`: the means since the line before it."""
-    with (workdir / METRICS).open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"step": step, **metrics}) + "\n")
+    """Add a line to `metrics.jsonl`: the means since the line before it, or the scores of an evaluation."""
+    with (workdir / METRICS).open("a+b") as file:
+        file.seek(0, os.SEEK_END)
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            broken = file.read(1) != b"\n"  # a killed run may have left half a line
+            file.write(b"\n" * broken)
+        file.write(json.dumps({"step": step, **metrics}).encode() + b"\n")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +55,8 @@ class Run:
     arguments: list[str]
     metrics: list[dict[str, float]]
     """In the order of their steps. Where a run was resumed, what it did again counts."""
+    evaluations: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    """Likewise, of held-out clips: `{"step": ..., "l1": ..., "l1_copying": ...}`."""
 
     @property
     def step(self) -> int:
@@ -61,8 +71,16 @@ def read_run(workdir: Path) -> Run | None:
         return None
     config, run = (json.loads(file.read_text(encoding="utf-8")) for file in files)
     lines = (workdir / METRICS).read_text(encoding="utf-8").splitlines() if (workdir / METRICS).is_file() else []
-    by_step = {entry["step"]: entry for entry in map(json.loads, filter(_complete, lines))}
-    return Run(config, run["arguments"], [by_step[step] for step in sorted(by_step)])
+    entries = [json.loads(line) for line in lines if _complete(line)]
+    held_out = [any(name.startswith(EVALUATED) for name in entry) for entry in entries]
+    trained, evaluated = (
+        {entry["step"]: entry for entry, found in zip(entries, held_out, strict=True) if found == kind}
+        for kind in (False, True)
+    )
+    evaluations = [
+        {name.removeprefix(EVALUATED): value for name, value in evaluated[step].items()} for step in sorted(evaluated)
+    ]
+    return Run(config, run["arguments"], [trained[step] for step in sorted(trained)], evaluations)
 
 
 def _complete(line: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,6 @@ from flax import linen as nn
 
 from data_pipelines.augment import jitter_pair
 from thf_jax.errors import InputError, nearest
-from thf_jax.inference.load import load
 from thf_jax.interop.vgg import load_face_vgg, load_vgg19
 from thf_jax.losses.adversarial import GAMES, Game
 from thf_jax.models import build
@@ -61,7 +59,7 @@ def build_recipe(config: Config, steps: int) -> Recipe:
         perceptual=VGG19(config.perceptual.taps) if weights["perceptual"] else None,
         scales=tuple(config.perceptual.scales),
         identity=FaceVGG() if weights["identity"] or weights["stranger"] else None,
-        discriminator=_discriminator(discriminator) if judged else None,
+        discriminator=build_discriminator(discriminator) if judged else None,
         discriminator_optimizer=optimizer(optimizing, steps) if judged else None,
         game=_game(discriminator.loss),
         condition_on_keypoints=discriminator.keypoints,
@@ -117,7 +115,12 @@ def _game(name: str) -> Game:
     return GAMES[name]
 
 
-def _discriminator(settings: Config) -> MultiScaleDiscriminator:
+def build_discriminator(settings: Config) -> MultiScaleDiscriminator:
+    """The discriminator of `config.discriminator`.
+
+    Raises:
+        InputError: another number of weights for feature matching than it has blocks.
+    """
     if settings.matching and len(settings.matching) != settings.depth:
         raise InputError(
             f"discriminator.matching has {len(settings.matching)} weights for {settings.depth} blocks: give as many as "
@@ -148,29 +151,6 @@ def initial_state(config: Config, recipe: Recipe, key: jax.Array) -> TrainState:
         create_network(discriminator_key, recipe.discriminator, recipe.discriminator_optimizer, picture, heatmaps),
         averaged=averaged,
     )
-
-
-def first_stage(config: Config, state: TrainState) -> TrainState:
-    """The state with the networks of the model that `train.start_from` names; unchanged where it names none.
-
-    The optimisers and an average of the parameters start anew, and so do the discriminator and whole parts that the
-    model does not have, such as MRAA's AVD network.
-
-    Raises:
-        InputError: there is no such model, or its networks are not those of the config.
-    """
-    if not config.train.start_from:
-        return state
-    theirs, ours = load(config.train.start_from).variables, state.animator.variables
-    taken = {name: {**tree, **theirs.get(name, {})} for name, tree in ours.items()}
-    if jax.tree.map(jnp.shape, taken) != jax.tree.map(jnp.shape, ours):
-        raise InputError(
-            f"the model {config.train.start_from} has other networks than this configuration; "
-            "give --config.model the settings in the model's config.json"
-        )
-    animator = dataclasses.replace(state.animator, params=taken.pop("params"), statistics=taken)
-    average = None if state.average is None else jax.tree.map(jnp.copy, animator.params)
-    return dataclasses.replace(state, animator=animator, average=average)
 
 
 def frozen_variables(config: Config, recipe: Recipe) -> dict[str, Any]:

@@ -1,0 +1,82 @@
+"""Signals that ask a run to stop: it saves at the next step and goes on from there when it is started again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+from jax.experimental import multihost_utils
+
+
+class PreemptedError(Exception):
+    """A signal asked the run to stop. Its state is saved; the same command goes on from there."""
+
+
+class StopRequest:
+    """Whether a signal has asked this run to stop, and which."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._stopping = False
+
+    def reached(self, step: int) -> bool:
+        """Whether the run stops after this step; to be asked after each. All processes get the same answer.
+
+        Of several processes, each may get the signal at another moment: JAX's preemption service then has them agree on
+        a step that none of them has passed.
+        """
+        if jax.process_count() == 1:
+            self._stopping = self.signal is not None
+        else:
+            self._stopping = multihost_utils.reached_preemption_sync_point(step)
+        return self._stopping
+
+    def end(self) -> None:
+        """End the run, whose state is saved; nothing if it was not to stop.
+
+        Raises:
+            KeyboardInterrupt: it was asked to stop by Ctrl-C.
+            PreemptedError: by another signal.
+        """
+        if not self._stopping:
+            return
+        if self.signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise PreemptedError("the run was asked to stop; its state is saved")
+
+
+@contextlib.contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """What becomes of SIGTERM, of SIGUSR1 (which SLURM sends before the time limit if asked) and of Ctrl-C meanwhile.
+
+    A second Ctrl-C ends the run at once. Of several processes JAX listens for SIGTERM itself, and Ctrl-C keeps its
+    usual meaning. Python hands signals to its main thread alone; elsewhere nothing is listened for.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        request.signal = number
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            print("\nsaving after this step; Ctrl-C again ends at once", file=sys.stderr, flush=True)
+
+    def pass_on(number: int, frame: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    alone = {number: ask for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)}
+    handlers = alone if jax.process_count() == 1 else {signal.SIGUSR1: pass_on}
+    former = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield request
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
