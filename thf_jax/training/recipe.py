@@ -11,6 +11,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from thf_jax.losses.adversarial import GAMES, Game
 from thf_jax.ops.rotation import PUBLISHED_PI
+from thf_jax.training.precision import Wrap, in_float32
 
 Augment = Callable[[PRNGKeyArray, dict[str, Array]], dict[str, Array]]
 
@@ -43,6 +44,8 @@ class Recipe:
         axis_swap: whether Jacobians are known up to their sign, see `ops.motion.unswapped`.
         pose_scale: AVD learns from poses stretched by factors in [1 - pose_scale, 1 + pose_scale].
         augment: (key, images in [0, 1] by name) -> the same; applied on the device.
+        computed: wraps every function that runs networks: in what type, see `precision`, and what is recomputed for the
+            gradient, see `remat`.
     """
 
     module: nn.Module
@@ -68,6 +71,7 @@ class Recipe:
     axis_swap: bool = False
     pose_scale: float = 0.25
     augment: Augment | None = None
+    computed: Wrap = in_float32
 
     def asks_for(self, *terms: str) -> bool:
         """Whether one of these terms has a weight."""

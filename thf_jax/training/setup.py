@@ -22,7 +22,9 @@ from thf_jax.nn.vgg import VGG19, FaceVGG
 from thf_jax.ops.rotation import PUBLISHED_PI
 from thf_jax.training.config import Config
 from thf_jax.training.optimizers import optimizer
+from thf_jax.training.precision import computing_in
 from thf_jax.training.recipe import DISENTANGLED, POSED, Recipe
+from thf_jax.training.remat import recomputing
 from thf_jax.training.state import TrainState, create_network, start
 
 _NEEDS = {
@@ -50,6 +52,7 @@ def build_recipe(config: Config, steps: int) -> Recipe:
     motion, estimator = (getattr(module, part, None) for part in ("dense_motion", "estimator"))
     discriminator, optimizing = config.discriminator, config.optimizer
     jitter = dict(config.data.jitter)
+    in_type, remembered = computing_in(config.train.precision), recomputing(config.train.remat)
     return Recipe(
         module=module,
         optimizer=optimizer(optimizing, steps, dict(optimizing.multipliers)),
@@ -74,6 +77,7 @@ def build_recipe(config: Config, steps: int) -> Recipe:
         axis_swap=getattr(motion, "axis_swap", False),
         pose_scale=config.avd.pose_scale,
         augment=(lambda key, batch: color_jitter(key, batch, **jitter)) if any(jitter.values()) else None,
+        computed=lambda run: remembered(in_type(run)),
     )
 
 
