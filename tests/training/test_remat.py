@@ -13,7 +13,12 @@ from thf_jax.errors import InputError
 from thf_jax.training.remat import RECOMPUTED
 from thf_jax.training.setup import build_recipe
 
-POLICIES = [name for name in RECOMPUTED if name != "none"]
+POLICIES = [
+    pytest.param(name, marks=() if name == "within_parts" else pytest.mark.thorough)
+    for name in RECOMPUTED
+    if name != "none"
+]
+"""Each compiles a program of its own; the one that names what it keeps is the likeliest to break."""
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -28,7 +33,7 @@ def test_losses_gradients_and_statistics_are_the_same(policy):
 
 @functools.cache
 def kept(policy, precision="float32"):
-    """Bytes that FOMM's losses on 8 pictures of 128 pixels keep for their gradient beside what they were given."""
+    """Bytes that FOMM's losses on 8 pictures of 128 pixels keep for their gradient, the pictures included."""
     config = get_config("debug")
     config.update_from_flattened_dict({"size": 128, "train.remat": policy, "train.precision": precision})
     loss, arguments = passes(config, count=8)
