@@ -105,6 +105,8 @@ def base(system: str, **losses: float) -> Config:
     config.train.nonfinite = "stop"  # at a loss or gradient that is not finite, or `skip` the step
     config.train.epochs = 100.0
     config.train.steps = 0  # above 0 it counts instead of the epochs
+    config.train.precision = "float32"  # in what the networks multiply; or `bfloat16`, all else being float32
+    config.train.remat = "none"  # recomputed for the gradient, to save memory, see `thf_jax.training.remat`
     config.train.log_every = 100
     config.train.sample_every = 1000
     config.train.save_every = 1000

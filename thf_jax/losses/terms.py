@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 from thf_jax.ops.filtering import pyramid
 from thf_jax.ops.linalg2 import inverse, product
 from thf_jax.ops.motion import unswapped
+from thf_jax.ops.precision import at_least_float32
 from thf_jax.ops.splines import Deformation, deform_points, deformation_jacobian
 from thf_jax.types import Keypoints
 
@@ -16,8 +17,9 @@ Scalar = Float[Array, ""]
 
 
 def reconstruction(prediction: Float[Array, "*s"], target: Float[Array, "*s"]) -> Scalar:
-    """The mean absolute difference of two images."""
-    return jnp.abs(prediction - target).astype(jnp.float32).mean()
+    """The mean absolute difference of two images, or of features."""
+    difference = at_least_float32(prediction) - at_least_float32(target)
+    return jnp.abs(difference).astype(jnp.float32).mean()
 
 
 def perceptual(

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from thf_jax.errors import InputError, nearest
 from thf_jax.nn.hourglass import Encoder
+from thf_jax.ops.precision import at_least_float32
 
 BACKGROUNDS = {"shift": (2, 5), "affine": (0, 1, 2, 3, 4, 5), "perspective": (0, 1, 2, 3, 4, 5, 6, 7)}
 """Which entries of the background's 3 x 3 matrix, row by row, are predicted; the others are the identity's."""
@@ -36,7 +37,7 @@ class BackgroundPredictor(nn.Module):
             raise InputError(f"there is no kind of background named {self.kind!r}{nearest(self.kind, BACKGROUNDS)}")
         free = jnp.array(BACKGROUNDS[self.kind])
         both = jnp.concatenate([source, driving], axis=-1)
-        features = Encoder(self.width, self.depth, self.most, name="encoder")(both, train=train)[-1].mean((1, 2))
+        smallest = Encoder(self.width, self.depth, self.most, name="encoder")(both, train=train)[-1]
         identity = jnp.eye(3).reshape(-1)
         entries = nn.Dense(
             len(free),
@@ -44,6 +45,6 @@ class BackgroundPredictor(nn.Module):
             kernel_init=nn.initializers.zeros,
             bias_init=lambda *_: identity[free],
             name="entries",
-        )(features)
+        )(at_least_float32(smallest).mean((1, 2)))
         rows = jnp.broadcast_to(identity.astype(entries.dtype), (source.shape[0], 9))
         return rows.at[:, free].set(entries).reshape(-1, 3, 3)

@@ -42,6 +42,6 @@ class CanonicalDetector(nn.Module):
         x = to_volume(Conv(encoder[-1] * self.volume_depth, 1, name="lift")(x), self.volume_depth)
         for index, features in enumerate([*reversed(encoder[:-1]), self.width]):
             x = UpBlock(features, name=f"up{index}")(x, train=train)
-        logits = Conv(self.count, 3, bias_cancels=True, name="heatmaps")(x)
+        logits = Conv(self.count, 3, bias_cancels=True, precise_result=True, name="heatmaps")(x)
         heatmaps = jax.vmap(lambda one: heatmaps_from_logits(one, temperature=self.temperature))(logits)
         return jax.vmap(expected_position)(heatmaps)

@@ -40,7 +40,7 @@ class DeformingGenerator(nn.Module):
         self.encoder = Encoder(self.width, self.depth, self.most)
         self.decoder = Decoder(self.width, self.depth, self.most)
         self.refinement = [ResidualBlock() for _ in range(self.refinement_blocks)]
-        self.final = Conv(3, 1)
+        self.final = Conv(3, 1, precise_result=True)
 
     def encode(self, image: Float[Array, "b h w 3"], *, train: bool = False) -> list[Array]:
         """Features of the source, the image itself first, the smallest last."""
@@ -62,7 +62,7 @@ class DeformingGenerator(nn.Module):
         """For one example: a feature map under the flow, and beside it the heat-maps."""
         shape = (skip.shape[0], skip.shape[1])
         moved = sample(skip, self._resized(grid, shape), align_corners=self.align_corners)
-        return jnp.concatenate([moved, self._resized(heatmaps, shape)], axis=-1)
+        return jnp.concatenate([moved, self._resized(heatmaps, shape).astype(moved.dtype)], axis=-1)
 
     def _resized(self, values: Array, shape: tuple[int, int]) -> Array:
         return resize_map(values, shape, method=self.interpolation)

@@ -83,7 +83,9 @@ class DenseMotion(nn.Module):
         features = Hourglass(self.width, self.depth, self.most, name="hourglass")(channels, train=train)
         logits, correction = self._logits(features, flows.shape[1])
         masks = nn.softmax(logits, axis=-1)
-        visibility = nn.sigmoid(Conv(1, self.head, name="visibility")(features)) if self.visibility else None
+        visibility = None
+        if self.visibility:
+            visibility = nn.sigmoid(Conv(1, self.head, precise_result=True, name="visibility")(features))
         grid = jax.vmap(blend_flows)(flows, masks)
         grid = grid if correction is None else grid + correction
         deformed = jax.vmap(self._deform)(image, grid)
@@ -97,6 +99,7 @@ class DenseMotion(nn.Module):
             self.head,
             kernel_init=nn.initializers.zeros if still else torch_uniform,
             bias_init=_background_first(self.background_bias) if self.background_bias is not None else None,
+            precise_result=True,
             name="masks",
         )(features)
         return together[..., :motions], together[..., motions:] if self.correction else None

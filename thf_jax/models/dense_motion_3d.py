@@ -47,8 +47,10 @@ class DenseMotion3D(nn.Module):
         flows, channels = jax.vmap(self._candidates)(small, source, driving)
         features = Hourglass(self.width, self.depth, self.most, name="hourglass")(channels, train=train)
         features = SameBlock(features.shape[-1], 3, name="last")(features, train=train)
-        masks = nn.softmax(Conv(flows.shape[1], 7, name="masks")(features), axis=-1)
-        visibility = nn.sigmoid(Conv(1, 7, name="visibility")(to_map(features))) if self.visibility else None
+        masks = nn.softmax(Conv(flows.shape[1], 7, precise_result=True, name="masks")(features), axis=-1)
+        visibility = None
+        if self.visibility:
+            visibility = nn.sigmoid(Conv(1, 7, precise_result=True, name="visibility")(to_map(features)))
         return VolumeWarp(grid=jax.vmap(blend_flows)(flows, masks), visibility=visibility, masks=masks)
 
     def _candidates(self, small: Array, source: Array, driving: Array) -> tuple[Array, Array]:
@@ -60,5 +62,5 @@ class DenseMotion3D(nn.Module):
         difference -= gaussian_heatmaps(source, shape, variance=self.variance)
         background = jnp.zeros((*shape, 1), difference.dtype)
         heatmaps = jnp.concatenate([background, difference], axis=-1)
-        channels = jnp.concatenate([heatmaps[..., None], moved], axis=-1)
+        channels = jnp.concatenate([heatmaps[..., None].astype(moved.dtype), moved], axis=-1)
         return flows, channels.reshape(*shape, -1)

@@ -62,7 +62,9 @@ class KeypointDetector(nn.Module):
         self._check()
         small = jax.vmap(lambda image: shrink(image, self.scale, antialias=self.antialias))(frame)
         features = Hourglass(self.width, self.depth, self.most, name="hourglass")(small, train=train)
-        logits = Conv(self.count, self.head, self.padding, bias_cancels=True, name="heatmaps")(features)
+        logits = Conv(self.count, self.head, self.padding, bias_cancels=True, precise_result=True, name="heatmaps")(
+            features
+        )
         heatmaps = jax.vmap(lambda x: heatmaps_from_logits(x, temperature=self.temperature, floor=self.floor))(logits)
         position = jax.vmap(expected_position)(heatmaps)
         spread = jax.vmap(heatmap_covariance)(heatmaps, position)
@@ -92,6 +94,7 @@ class KeypointDetector(nn.Module):
             self.padding,
             kernel_init=nn.initializers.zeros,
             bias_init=_identity_jacobians,
+            precise_result=True,
             name="jacobians",
         )(features)
         if self.jacobians == "shared":

@@ -35,7 +35,7 @@ class Generator(nn.Module):
         self.down = [DownBlock(features) for features in encoder]
         self.residual = [ResidualBlock() for _ in range(self.residual_blocks)]
         self.up = [UpBlock(features) for features in [*reversed(encoder[:-1]), self.width]]
-        self.final = Conv(3, 7)
+        self.final = Conv(3, 7, precise_result=True)
 
     def encode(self, image: Float[Array, "b h w 3"], *, train: bool = False) -> list[Array]:
         """Features of the source, the largest first: all sizes with `skips`, else the smallest alone."""
@@ -70,5 +70,5 @@ class Generator(nn.Module):
         moved = jax.vmap(move)(values, warp.grid)
         if warp.visibility is None:
             return moved
-        visibility = jax.vmap(lambda x: resize_map(x, shape))(warp.visibility)
+        visibility = jax.vmap(lambda x: resize_map(x, shape))(warp.visibility).astype(moved.dtype)
         return moved * visibility + (0 if painted is None else painted * (1 - visibility))

@@ -5,6 +5,7 @@ from jaxtyping import Array, Float
 
 from thf_jax.nn.blocks import Dense, SameBlock
 from thf_jax.nn.bottleneck import BottleneckBlock
+from thf_jax.ops.precision import at_least_float32
 from thf_jax.ops.rotation import PUBLISHED_PI, expected_degrees, rotation_matrix
 from thf_jax.types import HeadMotion
 
@@ -40,7 +41,7 @@ class HeadEstimator(nn.Module):
             for index in range(halving + keeping):
                 stride = 2 if index < halving else 1
                 x = BottleneckBlock(stride, name=f"stage{stage}_{index}")(x, train=train)
-        features = x.mean((1, 2))
+        features = at_least_float32(x).mean((1, 2))
         yaw, pitch, roll = (self._angle(features, name) for name in ("yaw", "pitch", "roll"))
         expression = self._linear(features, 3 * self.count, "expression")
         return HeadMotion(

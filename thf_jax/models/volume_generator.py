@@ -51,14 +51,14 @@ class VolumeGenerator(nn.Module):
         x = Conv(channels, 3, bias_cancels=train, name="flatten")(to_map(jax.vmap(move)(volume, warp.grid)))
         x = nn.leaky_relu(BatchNorm(name="flatten_norm")(x, train=train), 0.01)
         x = Conv(channels, 1, name="mix")(x)
-        return x if warp.visibility is None else x * warp.visibility
+        return x if warp.visibility is None else x * warp.visibility.astype(x.dtype)
 
     def _plain(self, x: Array, train: bool) -> Array:
         for index in range(self.middle_blocks):
             x = ResidualBlock(name=f"residual_{index}")(x, train=train)
         for index in range(self.up_blocks):
             x = UpBlock(self.width * 2 ** (self.up_blocks - 1 - index), name=f"up_{index}")(x, train=train)
-        return Conv(3, 7, name="final")(x)
+        return Conv(3, 7, precise_result=True, name="final")(x)
 
     def _spade(self, guide: Array, train: bool) -> Array:
         """Twice the guide's channels at its size; after a doubling as many as it, then half, ..., `last_width`."""
@@ -71,7 +71,7 @@ class VolumeGenerator(nn.Module):
             features = (self.last_width or self.width) if last else self.width * 2 ** (self.up_blocks - index)
             block = SPADEResidualBlock(features, self.modulation_width, bias_cancels=not last, name=f"up_{index}")
             x = block(double(x), guide, train=train)
-        x = Conv(3 * self.upscale**2, 3, name="final")(nn.leaky_relu(x, 0.2))
+        x = Conv(3 * self.upscale**2, 3, precise_result=True, name="final")(nn.leaky_relu(x, 0.2))
         return pixel_shuffle(x, self.upscale)
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 from thf_jax.errors import InputError
 from thf_jax.models.system import System
 from thf_jax.nn.unet import UNet
+from thf_jax.ops.precision import at_least_float32
 from thf_jax.ops.sampling import pixel_grid, sample
 from thf_jax.types import DrivingCode, EmbeddedFace, Reconstruction, Rendering, Warp
 
@@ -81,7 +82,7 @@ class DrivingNetwork(nn.Module):
                 f"{frame.shape[2]}; choose the depth and the size that go together"
             )
         code, _ = self.unet.encode(frame, train=train)
-        return code[:, 0, 0]
+        return at_least_float32(code[:, 0, 0])
 
     def decode(self, code: Float[Array, "b code"], *, train: bool = False) -> Float[Array, "b h w 2"]:
         """For every pixel of the result, where in the embedded face it comes from: z + tanh(tanh f(z)).

@@ -12,9 +12,11 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
 from thf_jax.errors import InputError
+from thf_jax.ops.precision import at_least_float32
 
 torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 """PyTorch's default for kernels, U(+-1/sqrt(fan_in)): the published recipes start from it."""
@@ -122,6 +124,8 @@ class Conv(nn.Module):
             which float arithmetic would give noise, and Adam, which divides by the noise's size, a random walk.
         stride: every so many-th position along each axis is computed; 1 where `doubled`.
         use_bias: off, nothing is added.
+        precise_result: whether the result, from the adding of the bias on, is float32 even where the map is bfloat16:
+            for what is no feature any more, but logits, positions or pixels.
     """
 
     features: int
@@ -133,6 +137,7 @@ class Conv(nn.Module):
     bias_init: Callable[..., Array] | None = None
     stride: int = 1
     use_bias: bool = True
+    precise_result: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "b *space c"]) -> Float[Array, "b *small features"]:
@@ -140,6 +145,7 @@ class Conv(nn.Module):
         window = (self.size,) * (x.ndim - 2)
         kernel = self.param("kernel", self.kernel_init, (*window, x.shape[-1], self.features))
         y = convolve_doubled(x, kernel) if self.doubled else convolve(x, kernel, padding=pad, stride=self.stride)
+        y = at_least_float32(y) if self.precise_result else y
         if not self.use_bias:
             return y
         bias = self.param("bias", self.bias_init or torch_bias(math.prod(window) * x.shape[-1]), (self.features,))
@@ -153,7 +159,8 @@ class Dense(nn.Module):
 
     Args:
         bias_cancels: as in `Conv`.
-        precise: at full precision, where accelerators round the factors to 8 or 11 bits: for angles and positions.
+        precise: at full precision, where accelerators round the factors to 8 or 11 bits, and in float32 even where x
+            is bfloat16: for angles and positions.
     """
 
     features: int
@@ -166,8 +173,13 @@ class Dense(nn.Module):
         bias = self.param("bias", torch_bias(x.shape[-1]), (self.features,))
         if self.bias_cancels:
             bias = jax.lax.stop_gradient(bias)
+        x = at_least_float32(x) if self.precise else x
         precision = jax.lax.Precision.HIGHEST if self.precise else None
         return jnp.matmul(x, kernel.astype(x.dtype), precision=precision) + bias.astype(x.dtype)
+
+
+BATCH_STATISTICS = "batch_statistics"
+"""What mean and variance of a batch are called where rematerialisation is to keep them."""
 
 
 class BatchNorm(nn.Module):
@@ -175,8 +187,8 @@ class BatchNorm(nn.Module):
 
     PyTorch normalises with the biased variance but averages the unbiased one, n / (n - 1), which Flax's own layer does
     not do. Under `jit` with a sharded batch the statistics are those of the global batch; under `pmap` or `shard_map`
-    name the axis (`named_axis.batch_norm_over` does so for a whole network). Statistics are computed in float32
-    whatever the activations are.
+    name the axis (`named_axis.batch_norm_over` does so for a whole network). Statistics and result are computed in
+    float32 even where the features are bfloat16, which the result then is as well.
     """
 
     momentum: float = 0.9
@@ -193,7 +205,7 @@ class BatchNorm(nn.Module):
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,))
         running_var = self.variable("batch_stats", "var", jnp.ones, (channels,))
         if train:
-            mean, var = _batch_statistics(x, axis_name)
+            mean, var = checkpoint_name(_batch_statistics(x, axis_name), BATCH_STATISTICS)
             if not self.is_initializing():
                 count = x.size // channels * (1 if axis_name is None else jax.lax.axis_size(axis_name))
                 unbiased = var * (count / max(count - 1, 1))
@@ -202,7 +214,8 @@ class BatchNorm(nn.Module):
         else:
             mean, var = running_mean.value, running_var.value
         gain = scale * jax.lax.rsqrt(var + self.epsilon)
-        return x * gain.astype(x.dtype) + (bias - mean * gain).astype(x.dtype)
+        values, shift = at_least_float32(x), bias - mean * gain
+        return (values * gain.astype(values.dtype) + shift.astype(values.dtype)).astype(x.dtype)
 
 
 def _batch_statistics(x: Array, axis_name: str | tuple[str, ...] | None) -> tuple[Array, Array]:

@@ -45,7 +45,7 @@ class PatchDiscriminator(nn.Module):
             if index < self.depth - 1 or self.pool_last:
                 x = average_pool(x)
             features.append(x)
-        return SpectralConv(1, 1, self.spectral_norm, name="score")(x, train=train), features
+        return SpectralConv(1, 1, self.spectral_norm, precise_result=True, name="score")(x, train=train), features
 
 
 class MultiScaleDiscriminator(nn.Module):

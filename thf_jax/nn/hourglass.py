@@ -57,7 +57,7 @@ class Decoder(nn.Module):
         channels = [*reversed(widths(self.width, self.most, self.depth)[:-1]), self.width]
         for index, (count, skip) in enumerate(zip(channels, reversed(skips), strict=True)):
             x = UpBlock(count, name=f"up{index}")(x, train=train)
-            x = jnp.concatenate([x, skip], axis=-1)
+            x = jnp.concatenate([x, skip.astype(x.dtype)], axis=-1)  # the largest is the input, maybe more exact
         return x
 
 

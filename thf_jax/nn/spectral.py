@@ -8,6 +8,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from thf_jax.nn.blocks import convolve, torch_bias, torch_uniform
+from thf_jax.ops.precision import at_least_float32
 
 # At full precision: an error in the singular value is one in every output.
 _product = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
@@ -32,6 +33,8 @@ class SpectralConv(nn.Module):
     """As in `Conv`: an instance norm follows."""
     padding: int = 0
     use_bias: bool = True
+    precise_result: bool = False
+    """As in `Conv`."""
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b y x features"]:
@@ -40,6 +43,7 @@ class SpectralConv(nn.Module):
         if self.normalize:
             kernel = kernel / self._largest_singular_value(kernel, train)
         y = convolve(x, kernel, padding=self.padding)
+        y = at_least_float32(y) if self.precise_result else y
         if not self.use_bias:
             return y
         bias = self.param("bias", torch_bias(self.size**2 * x.shape[-1]), (self.features,))

@@ -43,7 +43,9 @@ class Doubling(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b 2*h 2*w features"]:
         x = double_bilinear(nn.relu(x))
-        x = Conv(self.features, 3, use_bias=False, kernel_init=xavier_normal, name="conv")(x)
+        x = Conv(
+            self.features, 3, use_bias=False, kernel_init=xavier_normal, precise_result=not self.normalized, name="conv"
+        )(x)
         return BatchNorm(scale_init=published_scale, name="norm")(x, train=train) if self.normalized else x
 
 

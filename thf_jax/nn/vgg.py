@@ -7,6 +7,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from thf_jax.errors import InputError
+from thf_jax.nn.blocks import Conv
 
 VGG19_STAGES = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512,))
 """Convolutions up to relu5_1; between two stages stands a 2 x 2 maximum. The tap is the first ReLU of each stage."""
@@ -77,8 +78,8 @@ def _features(image: Array, stages: tuple[tuple[int, ...], ...], taps: Collectio
         if stage > 0:
             x = max_pool(x)
         for width in widths:
-            conv = nn.Conv(width, (3, 3), padding=1, kernel_init=nn.initializers.he_normal(), name=f"conv{number}")
-            x = nn.relu(conv(x))
+            starts = {"kernel_init": nn.initializers.he_normal(), "bias_init": nn.initializers.zeros}
+            x = nn.relu(Conv(width, 3, **starts, name=f"conv{number}")(x))
             if number in taps:
                 features.append(x)
             if number == max(taps):

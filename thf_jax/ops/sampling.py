@@ -71,7 +71,8 @@ def sample(
     """The image read at each position of the grid, linearly interpolated between its 4 (in 3-D: 8) neighbours.
 
     The neighbours are floor and floor + 1, so the slope in the position is that of the cell to the right even on a
-    pixel centre.
+    pixel centre. The interpolation, and the sums in its gradient, are computed in the grid's type; the result has the
+    image's, which may be bfloat16.
 
     Args:
         image: [h w c], or [z h w c].
@@ -91,8 +92,8 @@ def sample(
     for axis, size in enumerate(sizes):
         position = _to_pixels(grid[..., len(sizes) - 1 - axis], size, align_corners)
         neighbours.append(_neighbours(position, size, padding, align_corners))
-    flat = jnp.reshape(image, (-1, image.shape[-1]))
-    result = jnp.zeros((*grid.shape[:-1], image.shape[-1]), jnp.result_type(image, grid))
+    flat = jnp.reshape(image, (-1, image.shape[-1])).astype(grid.dtype)
+    result = jnp.zeros((*grid.shape[:-1], image.shape[-1]), grid.dtype)
     for corner in itertools.product(*neighbours):
         index = jnp.zeros(grid.shape[:-1], jnp.int32)
         weight = jnp.ones(grid.shape[:-1], grid.dtype)
@@ -100,7 +101,7 @@ def sample(
             index = index * size + pixel
             weight = weight * share
         result = result + flat.at[index].get(mode="promise_in_bounds") * weight[..., None]
-    return result
+    return result.astype(image.dtype)
 
 
 def resize_map(

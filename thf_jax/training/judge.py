@@ -40,7 +40,7 @@ def judge(
         return [_judged(module(images, heatmaps, train=True)) for images in batches]
 
     run = nn.apply(all_batches, recipe.discriminator, mutable=list(network.statistics))  # pyright: ignore
-    return run({"params": params, **network.statistics})
+    return recipe.computed(run)({"params": params, **network.statistics})
 
 
 def _judged(scales: list[tuple[Array, list[Array]]]) -> Judged:

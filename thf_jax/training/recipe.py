@@ -12,6 +12,7 @@ from jaxtyping import Array, PRNGKeyArray
 from thf_jax.losses.adversarial import GAMES, Game
 from thf_jax.nn.named_axis import AxisName
 from thf_jax.ops.rotation import PUBLISHED_PI
+from thf_jax.training.precision import Wrap, in_float32
 
 Augment = Callable[[PRNGKeyArray, dict[str, Array]], dict[str, Array]]
 
@@ -44,6 +45,8 @@ class Recipe:
         axis_swap: whether Jacobians are known up to their sign, see `ops.motion.unswapped`.
         pose_scale: AVD learns from poses stretched by factors in [1 - pose_scale, 1 + pose_scale].
         augment: (key, an example's images in [0, 1] by name) -> the same; applied on the device.
+        computed: wraps every function that runs networks: in what type, see `precision`, and what is recomputed for the
+            gradient, see `remat`.
         accumulate: the number of micro-batches of a step, see `accumulate.accumulate`.
         average: the decay of the animator's averaged parameters, see `average.moved_average`; 0: there are none.
         skip_nonfinite: whether a step with a loss or gradient that is not finite changes only the count of steps, see
@@ -74,6 +77,7 @@ class Recipe:
     axis_swap: bool = False
     pose_scale: float = 0.25
     augment: Augment | None = None
+    computed: Wrap = in_float32
     accumulate: int = 1
     average: float = 0.0
     skip_nonfinite: bool = False

@@ -53,7 +53,7 @@ def look(
         return seen
 
     network = state.animator
-    run = nn.apply(passes, recipe.module, mutable=list(network.statistics))
+    run = recipe.computed(nn.apply(passes, recipe.module, mutable=list(network.statistics)))
     seen, statistics = run({"params": params, **network.statistics})
     if state.discriminator is None or seen.rendering is None:
         return seen, statistics, None

@@ -22,7 +22,9 @@ from thf_jax.ops.rotation import PUBLISHED_PI
 from thf_jax.training.config import Config
 from thf_jax.training.nonfinite import POLICIES
 from thf_jax.training.optimizers import optimizer
+from thf_jax.training.precision import computing_in
 from thf_jax.training.recipe import DISENTANGLED, POSED, Recipe
+from thf_jax.training.remat import recomputing
 from thf_jax.training.state import TrainState, create_network, start
 
 _NEEDS = {
@@ -52,6 +54,7 @@ def build_recipe(config: Config, steps: int) -> Recipe:
     motion, estimator = (getattr(module, part, None) for part in ("dense_motion", "estimator"))
     discriminator, optimizing = config.discriminator, config.optimizer
     jitter = dict(config.data.jitter)
+    in_type, remembered = computing_in(config.train.precision), recomputing(config.train.remat)
     return Recipe(
         module=module,
         optimizer=optimizer(optimizing, steps, dict(optimizing.multipliers)),
@@ -75,10 +78,11 @@ def build_recipe(config: Config, steps: int) -> Recipe:
         pi=getattr(estimator, "pi", PUBLISHED_PI),
         axis_swap=getattr(motion, "axis_swap", False),
         pose_scale=config.avd.pose_scale,
+        augment=functools.partial(jitter_pair, **jitter) if any(jitter.values()) else None,
+        computed=lambda run: remembered(in_type(run)),
         accumulate=config.train.accumulate,
         average=config.train.average,
         skip_nonfinite=config.train.nonfinite == "skip",
-        augment=functools.partial(jitter_pair, **jitter) if any(jitter.values()) else None,
     )
 
 

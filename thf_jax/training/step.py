@@ -121,7 +121,8 @@ def generator_terms(recipe: Recipe, seen: Seen, frozen: Any) -> dict[str, Callab
 
     def features(name: str) -> Callable[[Array], Any]:
         network: Any = getattr(recipe, name)
-        return lambda pictures: network.apply(frozen[name], pictures)
+        run = recipe.computed(network.apply)
+        return lambda pictures: run(frozen[name], pictures)
 
     def content(image: Array, wanted: Array) -> Float[Array, ""]:
         return terms.perceptual(features("identity"), image, wanted, scales=(1.0,))
