@@ -25,7 +25,7 @@ from thf_jax.training.optimizers import optimizer
 from thf_jax.training.precision import computing_in
 from thf_jax.training.recipe import DISENTANGLED, POSED, Recipe
 from thf_jax.training.remat import recomputing
-from thf_jax.training.state import TrainState, create_network, start
+from thf_jax.training.state import TrainState, create_network, initialised, start
 
 _NEEDS = {
     "detector": POSED,
@@ -176,7 +176,7 @@ def frozen_variables(config: Config, recipe: Recipe) -> dict[str, Any]:
 
 def _variables(name: str, network: nn.Module, weights: str, file: str, read: Callable[[Path], Any]) -> Any:
     if weights == "random":
-        return jax.jit(network.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+        return initialised(network.init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
     if not weights:
         raise InputError(
             f"the {name} loss needs weights: give --config.{name}.weights the path of torchvision's {file} file, or "
