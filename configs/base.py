@@ -99,6 +99,7 @@ def base(system: str, **losses: float) -> Config:
 
     config.train = ConfigDict()
     config.train.batch_size = 40  # over all devices
+    config.train.shard_parameters = False  # split large arrays of the state among the devices, instead of copies
     config.train.epochs = 100.0
     config.train.steps = 0  # above 0 it counts instead of the epochs
     config.train.log_every = 100

@@ -51,22 +51,28 @@ def train(
     steps = total_steps(config, dataset)
     recipe = build_recipe(config, steps)
     key = jax.random.key(config.seed)
-    state = parallel.replicate(initial_state(config, recipe, jax.random.fold_in(key, 2**31 - 1)), mesh)
-    frozen = parallel.replicate(frozen_variables(config, recipe), mesh)
-    step_function = jax.jit(functools.partial(train_step, recipe), donate_argnums=0)
+    state = initial_state(config, recipe, jax.random.fold_in(key, 2**31 - 1))
+    layout = parallel.shardings(state, mesh, shard_parameters=config.train.shard_parameters)
+    frozen, key = parallel.replicate((frozen_variables(config, recipe), key), mesh)
+    step_function = jax.jit(
+        functools.partial(train_step, recipe), donate_argnums=0, out_shardings=(layout, parallel.replicated(mesh))
+    )
     progress = Progress(workdir, every=config.train.log_every, images_per_step=config.train.batch_size, steps=steps)
     pending = collections.deque()
+    compiled = None
+    parallel.wait_for_all("the checkpoints")
     with checkpoints.open_checkpoints(workdir, keep=config.train.keep, create=True) as manager:
         if manager.latest_step() is None:
-            state = parallel.replicate(first_stage(config, state), mesh)
-        state = checkpoints.restore(manager, state, batches)
+            state = first_stage(config, state)
+        state = checkpoints.restore(manager, parallel.place(state, layout), batches)
         # Not before the checkpoints are known to fit: another configuration would make those that are there unreadable.
         if jax.process_index() == 0:
             write_run_files(workdir, config, list(arguments))
         _describe(state, steps, mesh)
         for number in range(int(state.step) + 1, steps + 1):
             batch = parallel.to_devices(progress.wait_for(batches), mesh)
-            state, metrics = step_function(state, frozen, batch, key)
+            compiled = compiled or _compiled(step_function, state, frozen, batch, key)
+            state, metrics = compiled(state, frozen, batch, key)
             pending.append((number, metrics))
             saving, sampling = (
                 number % every == 0 or number == steps for every in (config.train.save_every, config.train.sample_every)
@@ -75,13 +81,23 @@ def train(
             while len(pending) > (0 if saving or sampling else 1):
                 progress.add(*pending.popleft())
             if sampling:
-                variables = parallel.local_copy(state.animator.variables)
-                progress.picture(number, sample_picture(recipe, variables, parallel.local_copy(batch)))
+                variables = parallel.whole(state.animator.variables, mesh)
+                if jax.process_index() == 0:
+                    seen = parallel.local_copy((variables, batch))
+                    progress.picture(number, sample_picture(recipe, *seen))
             if saving:
                 checkpoints.save(manager, state, batches)
         manager.wait_until_finished()
+    parallel.wait_for_all("the last checkpoint")
     progress.close()
     return state
+
+
+def _compiled(step_function: Any, *arguments: Any) -> Any:
+    """The step for these arguments, once every process has it: the first collective waits for nobody who compiles."""
+    compiled = step_function.lower(*arguments).compile()
+    parallel.wait_for_all("the first step")
+    return compiled
 
 
 def _check_intervals(settings: Config) -> None:
