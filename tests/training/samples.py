@@ -41,7 +41,7 @@ SYSTEMS = ("fomm", "monkey_net", "mraa")
 def tiny(system="fomm", variant="debug", **changes):
     """A configuration of the system for pictures of 16 pixels."""
     config = importlib.import_module(f"configs.{system}").get_config(variant)
-    detector = config.model.detector
+    detector = config.model.get("detector", {})
     if "head" in detector:  # else the estimator of 3-D keypoints must have as many, and pads as its own size wants
         detector.update({"padding": detector.head // 2, "count": 3})
     config.update_from_flattened_dict(
@@ -68,16 +68,25 @@ def one_batch(count=8):
 
 def run_steps(config, count, devices=None, batch=None):
     """The state and the metrics of each step, `count` steps on the same batch (noise by default), on these devices."""
-    mesh = parallel.data_mesh(devices)
+    return run_program(config, count, devices, batch)[:2]
+
+
+def run_program(config, count, devices=None, batch=None):
+    """The same, and the compiled program of the step; None where none is taken."""
+    mesh, batch = parallel.data_mesh(devices), batch or one_batch()
     recipe = build_recipe(config, count)
-    state = parallel.replicate(initial_state(config, recipe, jax.random.key(1)), mesh)
-    frozen = parallel.replicate(frozen_variables(config, recipe), mesh)
-    step = jax.jit(functools.partial(train_step, recipe))
-    history = []
+    state = initial_state(config, recipe, jax.random.key(1))
+    layout = parallel.shardings(state, mesh, shard_parameters=config.train.shard_parameters)
+    state = parallel.place(state, layout)
+    frozen, key = parallel.replicate((frozen_variables(config, recipe), jax.random.key(2)), mesh)
+    step = jax.jit(functools.partial(train_step, recipe), out_shardings=(layout, parallel.replicated(mesh)))
+    history, compiled = [], None
     for _ in range(count):
-        state, metrics = step(state, frozen, parallel.to_devices(batch or one_batch(), mesh), jax.random.key(2))
+        arguments = state, frozen, parallel.to_devices(batch, mesh), key
+        compiled = compiled or step.lower(*arguments).compile()
+        state, metrics = compiled(*arguments)
         history.append({name: float(value) for name, value in metrics.items()})
-    return state, history
+    return state, history, compiled
 
 
 def assert_equal(first, second):

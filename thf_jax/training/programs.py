@@ -53,7 +53,7 @@ def traced_step(config: Config, mesh: parallel.AnyMesh) -> Traced:
     return step.trace(
         _placed(state, layout),
         _placed(frozen, jax.tree.map(lambda _: everywhere, frozen)),
-        _placed(batch := _batch(config, recipe), dict.fromkeys(batch, parallel.split(mesh))),
+        _placed(batch := batch_shapes(config, recipe), dict.fromkeys(batch, parallel.split(mesh))),
         _placed(key, everywhere),
     )
 
@@ -67,8 +67,8 @@ def _placed(tree: Any, shardings: Any) -> Any:
     return jax.tree.map(lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), tree, shardings)
 
 
-def _batch(config: Config, recipe: Recipe) -> dict[str, jax.ShapeDtypeStruct]:
-    """What `seen.look` takes, as `data_pipelines.loader` gives it."""
+def batch_shapes(config: Config, recipe: Recipe) -> dict[str, jax.ShapeDtypeStruct]:
+    """A global batch for `seen.look`, as `data_pipelines.loader` gives it."""
     count, picture, sources = config.train.batch_size, (config.size, config.size, 3), config.data.sources
     shapes = {"source": (count, *((sources,) if sources > 1 else ()), *picture), "driving": (count, *picture)}
     if recipe.asks_for("stranger"):
