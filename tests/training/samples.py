@@ -89,6 +89,24 @@ def run_program(config, count, devices=None, batch=None):
     return state, history, compiled
 
 
+def learnt(state):
+    """What training is for: the variables of every network, without the optimisers' moments."""
+    return [network.variables for network in (state.animator, state.discriminator) if network is not None]
+
+
+def assert_learnt_alike(first, second):
+    """Parameters and statistics within 1e-5."""
+    for ours, theirs in zip(jax.tree.leaves(learnt(first)), jax.tree.leaves(learnt(second)), strict=True):
+        np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-5 * max(1.0, float(np.abs(ours).max())))
+
+
+def assert_losses_alike(first, second):
+    """The terms of one step within 1e-5. The gradient of an L1 term jumps where a difference changes its sign."""
+    assert first.keys() == second.keys()
+    for name in first.keys() - {"gradient_norm", "images_per_second", "input_wait"}:
+        np.testing.assert_allclose(second[name], first[name], rtol=1e-5, err_msg=name)
+
+
 def assert_equal(first, second):
     for ours, theirs in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
         np.testing.assert_array_equal(ours, theirs)

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from tests.training.samples import ADVERSARIAL, run_program, tiny
+from tests.training.samples import ADVERSARIAL, assert_learnt_alike, assert_losses_alike, learnt, run_program, tiny
 from thf_jax.training.programs import batch_shapes, collective_bytes
 from thf_jax.training.setup import build_recipe
 from thf_jax.training.state import count_parameters
@@ -24,11 +24,6 @@ LONG = {
 }
 
 
-def learnt(state):
-    """What training is for: the variables of every network, without the optimisers' moments."""
-    return [network.variables for network in (state.animator, state.discriminator) if network is not None]
-
-
 def settings(system, variant, changes):
     # With the published epsilon Adam's first steps are as large for a gradient of 1e-7 as for one of 1: what rounding
     # leaves of a gradient that should be 0 would become a step of its own.
@@ -46,11 +41,8 @@ def noise(config):
 def assert_same_run(first, second):
     """The losses within 1e-5 at each step, and so are the parameters and statistics after the last."""
     for ours, theirs in zip(first[1], second[1], strict=True):
-        assert ours.keys() == theirs.keys()
-        for name in ours.keys() - {"gradient_norm"}:  # the L1 terms' gradient jumps where a difference changes its sign
-            np.testing.assert_allclose(theirs[name], ours[name], rtol=1e-5, err_msg=name)
-    for ours, theirs in zip(jax.tree.leaves(learnt(first[0])), jax.tree.leaves(learnt(second[0])), strict=True):
-        np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-5 * max(1.0, float(np.abs(ours).max())))
+        assert_losses_alike(ours, theirs)
+    assert_learnt_alike(first[0], second[0])
 
 
 def assert_only_reduced(config, state, program):

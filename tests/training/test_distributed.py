@@ -9,16 +9,17 @@ import time
 from pathlib import Path
 
 import jax
-import numpy as np
 import pytest
 
 from data_pipelines.build import main as build_dataset
 from data_pipelines.datasets import open_dataset
+from tests.training.samples import assert_learnt_alike, assert_losses_alike
 from tests.training.two_processes import settings
 from thf_jax.errors import InputError
 from thf_jax.training import checkpoints, distributed
 from thf_jax.training.distributed import joined
 from thf_jax.training.loop import train
+from thf_jax.training.run_files import read_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,8 +106,11 @@ def test_two_processes_that_are_killed_go_on_as_one(tmp_path, system, size):
     assert checkpoints.open_checkpoints(interrupted, read_only=True).all_steps() == [2]
     resumed = train(settings(system, size), interrupted, dataset)
     whole = train(settings(system, size), tmp_path / "whole", dataset)
-    for ours, theirs in zip(jax.tree.leaves(resumed), jax.tree.leaves(whole), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5 * max(1.0, float(np.abs(theirs).max())))
+    assert_learnt_alike(whole, resumed)
+    measured = [read_run(workdir) for workdir in (tmp_path / "whole", interrupted)]
+    assert all([line["step"] for line in run.metrics] == [1, 2, 3, 4] for run in measured)
+    for ours, theirs in zip(*(run.metrics for run in measured), strict=True):
+        assert_losses_alike(ours, theirs)
 
 
 def start_two(system, data, workdir):

@@ -40,8 +40,7 @@ def traced_step(config: Config, mesh: parallel.AnyMesh) -> Traced:
 
     The networks of the losses count with their shapes, whatever their weights are.
     """
-    with config.unlocked():
-        config = config.copy_and_resolve_references()
+    config = config.copy_and_resolve_references()
     config.update_from_flattened_dict({"perceptual.weights": "random", "identity.weights": "random"})
     recipe = build_recipe(config, 1000)
     key = jax.eval_shape(lambda: jax.random.key(0))
