@@ -29,11 +29,13 @@ from thf_jax.training.programs import collective_bytes, traced_step
 NAME = "cost"
 COMPILED = 8
 """Devices of the one program from which those of all larger counts are derived."""
-NOTE = f"""Computed from the program of one step, compiled by XLA for CPUs: FLOPs, bytes and temporary memory of one \
-device, with the same batch on each. Compilers for GPUs and TPUs fuse and lay out otherwise, so bytes and memory are \
-a guide. For more than one device it is compiled once, for {COMPILED} or the fewest asked for: what is all-reduced \
+NOTE = f"""Of one step, for one device: among so many in the first table, alone in the second. Computed from the \
+program that XLA compiles for CPUs; compilers for GPUs and TPUs fuse and lay out otherwise, so bytes and memory are a \
+guide. For more than one device it is compiled once, for {COMPILED} or the fewest asked for: what is all-reduced \
 (gradients and statistics, those of a network that runs several times in a step as often) does not depend on their \
 number n, and in a ring each device sends 2 (n - 1) / n of it, and (n - 1) / n of what is gathered."""
+STEP = ["config", "devices", "batch", "GFLOPs", "GB accessed", "MB reduced or gathered", "MB sent"]
+MEMORY = ["config", "train.remat", "batch", "MB of state and batch", "MB of activations and other temporaries"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,13 +73,16 @@ def run(choices: argparse.Namespace) -> None:
     _make_devices()
     configs = {name: load_config(name) for name in choices.config}
     policies = choices.remat.split(",") if choices.remat else [""]
-    text = "\n\n".join(
-        [
-            _step_table(configs, choices.devices, choices.batch[-1], policies[0]),
-            _memory_table(configs, choices.batch, policies),
-            NOTE,
-        ]
-    )
+    several = min([COMPILED, *(count for count in choices.devices if count > 1)])
+    largest = choices.batch[-1], policies[0]
+    alone = [(1, batch, policy) for policy in policies for batch in choices.batch]
+    steps, memory = [], []
+    for name, config in configs.items():
+        wanted = [*((min(count, several), *largest) for count in choices.devices), *alone]
+        costs = {case: measure(config, *case) for case in dict.fromkeys(wanted)}
+        steps += [[name, *_step_row(costs[min(n, several), *largest], n, largest[0])] for n in choices.devices]
+        memory += [[name, *_memory_row(costs[case], *case[1:])] for case in alone]
+    text = "\n\n".join([_markdown(STEP, steps), _markdown(MEMORY, memory), NOTE])
     print(text)
     if choices.output:
         write_section(choices.output, NAME, text)
@@ -144,31 +149,14 @@ def sent(collectives: dict[str, int], devices: int) -> float:
     return sum(bytes * (2 if name == "all-reduce" else 1) * share for name, bytes in collectives.items())
 
 
-def _step_table(configs: dict[str, Config], counts: Sequence[int], batch: int, policy: str) -> str:
-    rows = []
-    several = min([COMPILED, *(count for count in counts if count > 1)])
-    for name, config in configs.items():
-        costs = {count: measure(config, count, batch, policy) for count in sorted({min(n, several) for n in counts})}
-        for devices in counts:
-            cost = costs[min(devices, several)]
-            reduced = sum(cost.collectives.values())
-            numbers = (cost.flops / 1e9, cost.accessed / 1e9, reduced / 1e6, sent(cost.collectives, devices) / 1e6)
-            rows.append([name, str(devices), str(devices * batch), *(f"{number:,.1f}" for number in numbers)])
-    head = ["config", "devices", "batch", "GFLOPs", "GB accessed", "MB reduced or gathered", "MB sent"]
-    return "A step, on each device:\n\n" + _markdown(head, rows)
+def _step_row(cost: Cost, devices: int, batch: int) -> list[str]:
+    exchanged = sum(cost.collectives.values())
+    numbers = cost.flops / 1e9, cost.accessed / 1e9, exchanged / 1e6, sent(cost.collectives, devices) / 1e6
+    return [str(devices), str(devices * batch), *(f"{number:,.1f}" for number in numbers)]
 
 
-def _memory_table(configs: dict[str, Config], batches: Sequence[int], policies: Sequence[str]) -> str:
-    rows = [
-        [name, policy or "as configured", str(batch), f"{cost.arguments / 1e6:,.0f}", f"{cost.temporary / 1e6:,.0f}"]
-        for name, config in configs.items()
-        for policy in policies
-        for batch in batches
-        for cost in [measure(config, 1, batch, policy)]
-    ]
-    return "Memory of a step on one device:\n\n" + _markdown(
-        ["config", "train.remat", "batch", "MB of state and batch", "MB of activations and other temporaries"], rows
-    )
+def _memory_row(cost: Cost, batch: int, policy: str) -> list[str]:
+    return [policy or "as configured", str(batch), *(f"{x / 1e6:,.0f}" for x in (cost.arguments, cost.temporary))]
 
 
 def _markdown(head: list[str], rows: list[list[str]]) -> str:

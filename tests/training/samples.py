@@ -80,10 +80,11 @@ def run_program(config, count, devices=None, batch=None):
     state = parallel.place(state, layout)
     frozen, key = parallel.replicate((frozen_variables(config, recipe), jax.random.key(2)), mesh)
     step = jax.jit(functools.partial(train_step, recipe), out_shardings=(layout, parallel.replicated(mesh)))
+    quickly = {"xla_backend_optimization_level": "0"}  # optimising takes longer than it saves in a few steps
     history, compiled = [], None
     for _ in range(count):
         arguments = state, frozen, parallel.to_devices(batch, mesh), key
-        compiled = compiled or step.lower(*arguments).compile()
+        compiled = compiled or step.lower(*arguments).compile(compiler_options=quickly)
         state, metrics = compiled(*arguments)
         history.append({name: float(value) for name, value in metrics.items()})
     return state, history, compiled

@@ -2,10 +2,11 @@
 
 import importlib
 
+import jax
 import pytest
 
 from tests.training.samples import tiny
-from thf_jax.training.programs import COLLECTIVES, collective_bytes, collective_shapes, lowered_step
+from thf_jax.training.programs import COLLECTIVES, abstract_mesh, collective_bytes, collective_shapes, traced_step
 
 PUBLISHED = [
     *(("fomm", ""), ("fomm", "adversarial"), ("monkey_net", ""), ("mraa", ""), ("mraa", "avd"), ("face_vid2vid", "")),
@@ -34,18 +35,25 @@ def partitions(text):
     return int(head.partition("mhlo.num_partitions = ")[2].partition(" ")[0]), '[{"data"}' in text
 
 
+@pytest.fixture(scope="module")
+def traced():
+    with jax.numpy_dtype_promotion("standard"):
+        return traced_step(tiny("fomm"), abstract_mesh(8))
+
+
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])
-def test_the_step_of_fomm_is_lowered_for_platforms_that_are_not_here(platform):
-    text = lowered_step(tiny("fomm"), 8, platform).as_text()
+def test_the_step_of_fomm_is_lowered_for_platforms_that_are_not_here(traced, platform):
+    text = traced.lower(lowering_platforms=(platform,)).as_text()
     assert partitions(text) == (8, True)
     assert "stablehlo.convolution" in text
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("devices", [8, 256])
 @pytest.mark.parametrize(("system", "variant"), PUBLISHED)
-def test_published_steps_are_lowered_for_pods(system, variant):
+def test_published_steps_are_lowered_for_pods(system, variant, devices):
     config = importlib.import_module(f"configs.{system}").get_config(variant)
-    for devices in (8, 256):
-        config.train.batch_size = devices
-        for platform in ("cuda", "tpu"):
-            assert partitions(lowered_step(config, devices, platform).as_text()) == (devices, True)
+    config.train.batch_size = devices
+    traced = traced_step(config, abstract_mesh(devices))
+    for platform in ("cuda", "tpu"):
+        assert partitions(traced.lower(lowering_platforms=(platform,)).as_text()) == (devices, True)

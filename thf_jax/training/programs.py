@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.sharding import AbstractMesh, AxisType
-from jax.stages import Lowered, Traced
+from jax.stages import Traced
 
 from thf_jax.training import parallel
 from thf_jax.training.config import Config
@@ -38,7 +38,8 @@ def abstract_mesh(devices: int) -> AbstractMesh:
 def traced_step(config: Config, mesh: parallel.AnyMesh) -> Traced:
     """The train step of a config with a batch of `train.batch_size` over the mesh, traced.
 
-    The networks of the losses count with their shapes, whatever their weights are.
+    On an abstract mesh `.lower(lowering_platforms=("tpu",))` lowers it for a platform that is not here. The networks of
+    the losses count with their shapes, whatever their weights are.
     """
     config = config.copy_and_resolve_references()
     config.update_from_flattened_dict({"perceptual.weights": "random", "identity.weights": "random"})
@@ -55,11 +56,6 @@ def traced_step(config: Config, mesh: parallel.AnyMesh) -> Traced:
         _placed(batch := batch_shapes(config, recipe), dict.fromkeys(batch, parallel.split(mesh))),
         _placed(key, everywhere),
     )
-
-
-def lowered_step(config: Config, devices: int, platform: str) -> Lowered:
-    """The train step lowered for a platform (`cpu`, `cuda` or `tpu`) that need not be there, on so many devices."""
-    return traced_step(config, abstract_mesh(devices)).lower(lowering_platforms=(platform,))
 
 
 def _placed(tree: Any, shardings: Any) -> Any:
