@@ -91,14 +91,14 @@ def test_two_processes_that_are_killed_go_on_as_one(tmp_path, system, size):
     assert build_dataset([*words, "--clips", "8", "--frames", "4"]) == 0
     interrupted = tmp_path / "interrupted"
     first, second = start_two(system, tmp_path / "data", interrupted)
-    try:
-        wait_for(interrupted / checkpoints.FOLDER / "2", first, second)
-        first.send_signal(signal.SIGKILL)
-        said = second.communicate(timeout=60)[1]
-    finally:
-        for process in (first, second):
-            process.kill()
-            process.communicate()
+    with first, second:
+        try:
+            wait_for(interrupted / checkpoints.FOLDER / "2", first, second)
+            first.send_signal(signal.SIGKILL)
+            said = second.communicate(timeout=60)[1]
+        finally:
+            for process in (first, second):
+                process.kill()
     assert first.returncode == -signal.SIGKILL
     assert second.returncode == 1
     assert said.splitlines()[-1].endswith(distributed.START_AGAIN)

@@ -3,6 +3,7 @@
 python -m tests.training.two_processes COORDINATOR PROCESS SYSTEM DATA WORKDIR
 """
 
+import itertools
 import sys
 import time
 from pathlib import Path
@@ -21,20 +22,16 @@ def settings(system, size):
     return tiny(system, **changes)
 
 
-class EndsAfter:
-    """A dataset that gives no more frames than so many."""
+def end_after(dataset, frames):
+    """The dataset gives so many frames; who asks for another waits."""
+    read, left = dataset.frame, itertools.count(frames, -1)
 
-    def __init__(self, dataset, frames):
-        self._dataset, self._left = dataset, frames
-
-    def __getattr__(self, name):
-        return getattr(self._dataset, name)
-
-    def frame(self, number):
-        self._left -= 1
-        if self._left < 0:
+    def frame(number):
+        if next(left) <= 0:
             time.sleep(3600)
-        return self._dataset.frame(number)
+        return read(number)
+
+    object.__setattr__(dataset, "frame", frame)  # the dataset is frozen, and of its class labels are asked
 
 
 if __name__ == "__main__":
@@ -43,4 +40,5 @@ if __name__ == "__main__":
         dataset = open_dataset(data, "train")
         config = settings(system, dataset.size)
         frames = 2 * 2 * config.train.batch_size // 2  # two steps of source and driving, a half for each process
-        train(config, Path(workdir), EndsAfter(dataset, frames))
+        end_after(dataset, frames)
+        train(config, Path(workdir), dataset)
