@@ -103,6 +103,7 @@ def base(system: str, **losses: float) -> Config:
     config.train.accumulate = 1  # micro-batches of a step, into which the batch is divided
     config.train.average = 0.0  # decay of the averaged parameters, which then are the model; 0: there are none
     config.train.nonfinite = "stop"  # at a loss or gradient that is not finite, or `skip` the step
+    config.train.shard_parameters = False  # split large arrays of the state among the devices, instead of copies
     config.train.epochs = 100.0
     config.train.steps = 0  # above 0 it counts instead of the epochs
     config.train.precision = "float32"  # in what the networks multiply; or `bfloat16`, all else being float32

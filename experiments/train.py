@@ -1,6 +1,9 @@
 """Train a system.
 
 python -m experiments.train --config configs/fomm.py[:variant] --workdir DIR [--stages NAME] [--config.path=value ...]
+
+Started by SLURM, Open MPI or on Cloud TPU, all processes are one run. Elsewhere each of them is told of the others:
+--coordinator HOST:PORT --processes N --process I
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from experiments.stages import is_finished, planned
 from thf_jax.cli.exit_status import WRONG_INPUT, exit_status
 from thf_jax.errors import InputError
 from thf_jax.training.config import Config
+from thf_jax.training.distributed import joined, leave
 from thf_jax.training.loop import total_steps, train
 from thf_jax.training.preemption import PreemptedError
 
@@ -32,6 +36,9 @@ STAGES = flags.DEFINE_multi_string(
     "Variants of the configuration that are trained after it, one after the other, each from the networks of the one "
     "before: names with commas between, or the option several times. Stage S has the folder WORKDIR/S.",
 )
+COORDINATOR = flags.DEFINE_string("coordinator", "", "HOST:PORT of process 0, where several processes are one run.")
+PROCESSES = flags.DEFINE_integer("processes", None, "How many processes are one run.")
+PROCESS = flags.DEFINE_integer("process", None, "Which of them this is, from 0.")
 MOST_SHOWN = 20
 """Lines of the table of what is wrong with the data."""
 DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
@@ -131,7 +138,12 @@ def main(arguments: list[str]) -> int:
     config, workdir = CONFIG.value, WORKDIR.value
     if config is None or workdir is None:
         refuse("both --config, for instance configs/fomm.py:debug, and --workdir are needed")
-    return exit_status("train", lambda _: run_all(plan(config, Path(workdir))), ["--debug"] if DEBUG.value else [])
+
+    def work(_: list[str]) -> None:
+        with joined(COORDINATOR.value or "", PROCESSES.value, PROCESS.value):
+            run_all(plan(config, Path(workdir)))
+
+    return leave(exit_status("train", work, ["--debug"] if DEBUG.value else []))
 
 
 if __name__ == "__main__":

@@ -83,7 +83,8 @@ def test_however_training_ends_it_is_one_sentence_and_a_status(monkeypatch, caps
             raise error
 
     monkeypatch.setattr(train, "run", run)
-    for name, value in {"CONFIG": get_config("debug"), "WORKDIR": "run", "STAGES": [], "DEBUG": False}.items():
+    options = {"CONFIG": get_config("debug"), "WORKDIR": "run", "STAGES": [], "DEBUG": False}
+    for name, value in {**options, "COORDINATOR": "", "PROCESSES": None, "PROCESS": None}.items():
         monkeypatch.setattr(train, name, SimpleNamespace(value=value))
     assert train.main(["train"]) == status
     said = capsys.readouterr().err

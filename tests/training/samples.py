@@ -68,16 +68,44 @@ def one_batch(count=8):
 
 def run_steps(config, count, devices=None, batch=None):
     """The state and the metrics of each step, `count` steps on the same batch (noise by default), on these devices."""
-    mesh = parallel.data_mesh(devices)
+    return run_program(config, count, devices, batch)[:2]
+
+
+def run_program(config, count, devices=None, batch=None):
+    """The same, and the compiled program of the step; None where none is taken."""
+    mesh, batch = parallel.data_mesh(devices), batch or one_batch()
     recipe = build_recipe(config, count)
-    state = parallel.replicate(initial_state(config, recipe, jax.random.key(1)), mesh)
-    frozen = parallel.replicate(frozen_variables(config, recipe), mesh)
-    step = jax.jit(functools.partial(train_step, recipe))
-    history = []
+    state = initial_state(config, recipe, jax.random.key(1))
+    layout = parallel.shardings(state, mesh, shard_parameters=config.train.shard_parameters)
+    state = parallel.place(state, layout)
+    frozen, key = parallel.replicate((frozen_variables(config, recipe), jax.random.key(2)), mesh)
+    step = jax.jit(functools.partial(train_step, recipe), out_shardings=(layout, parallel.replicated(mesh)))
+    quickly = {"xla_backend_optimization_level": "0"}  # optimising takes longer than it saves in a few steps
+    history, compiled = [], None
     for _ in range(count):
-        state, metrics = step(state, frozen, parallel.to_devices(batch or one_batch(), mesh), jax.random.key(2))
+        arguments = state, frozen, parallel.to_devices(batch, mesh), key
+        compiled = compiled or step.lower(*arguments).compile(compiler_options=quickly)
+        state, metrics = compiled(*arguments)
         history.append({name: float(value) for name, value in metrics.items()})
-    return state, history
+    return state, history, compiled
+
+
+def learnt(state):
+    """What training is for: the variables of every network, without the optimisers' moments."""
+    return [network.variables for network in (state.animator, state.discriminator) if network is not None]
+
+
+def assert_learnt_alike(first, second):
+    """Parameters and statistics within 1e-5."""
+    for ours, theirs in zip(jax.tree.leaves(learnt(first)), jax.tree.leaves(learnt(second)), strict=True):
+        np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-5 * max(1.0, float(np.abs(ours).max())))
+
+
+def assert_losses_alike(first, second):
+    """The terms of one step within 1e-5. The gradient of an L1 term jumps where a difference changes its sign."""
+    assert first.keys() == second.keys()
+    for name in first.keys() - {"gradient_norm", "images_per_second", "input_wait"}:
+        np.testing.assert_allclose(second[name], first[name], rtol=1e-5, err_msg=name)
 
 
 def assert_equal(first, second):

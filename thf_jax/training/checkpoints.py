@@ -67,9 +67,10 @@ def save(
 
 
 def restore(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> TrainState | None:
-    """The newest sound checkpoint, on the devices of `state`, the iterator set to where it stood; None without any.
+    """The newest sound checkpoint, placed as `state` is, the iterator set to where it stood; None without any.
 
-    Damaged ones after it are deleted, since the run is about to write those steps again.
+    It may have been written by another number of processes, on another number of devices and split otherwise. Damaged
+    ones after it are deleted, since the run is about to write those steps again.
 
     Raises:
         InputError: checkpoints are there, and none of them fits this run.
@@ -77,12 +78,12 @@ def restore(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> 
     problems = {}
     abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), _fields(state))
     for step in sorted(manager.all_steps(), reverse=True):
-        arguments = ocp.args.Composite(
-            state=ocp.args.StandardRestore(abstract), data=grain.checkpoint.CheckpointRestore(batches)
-        )
+        folder = Path(manager.directory) / str(step)
         try:
-            _check_shapes(Path(manager.directory) / str(step) / "state", abstract)
+            _check_shapes(folder / "state", abstract)
+            arguments = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
             restored = TrainState(**manager.restore(step, args=arguments)["state"])
+            batches.set_state(_iterator_state(folder / "data"))
         except _DAMAGE as error:
             problems[step] = _first_line(error)
             continue
@@ -113,6 +114,17 @@ def _stored(folder: Path) -> dict[str, Any]:
     if stored is None:
         raise ValueError("its description of the arrays is damaged")
     return stored.tree
+
+
+def _iterator_state(folder: Path) -> dict[str, Any]:
+    """Where the iterators stood, which is the same number of batches for every process; Grain reads back its own alone.
+
+    Raises:
+        ValueError: no process has written it.
+    """
+    for file in sorted(folder.glob("process_*.json")):
+        return json.loads(file.read_text())
+    raise ValueError("where the data iterator stood is missing")
 
 
 def _check_shapes(folder: Path, abstract: dict[str, Any]) -> None:

@@ -63,14 +63,20 @@ def train(
     steps = total_steps(config, dataset)
     recipe = build_recipe(config, steps)
     key = jax.random.key(config.seed)
-    state = parallel.replicate(initial_state(config, recipe, jax.random.fold_in(key, 2**31 - 1)), mesh)
-    frozen = parallel.replicate(frozen_variables(config, recipe), mesh)
-    step_function = jax.jit(functools.partial(train_step, recipe), donate_argnums=0)
+    state = initial_state(config, recipe, jax.random.fold_in(key, 2**31 - 1))
+    layout = parallel.shardings(state, mesh, shard_parameters=config.train.shard_parameters)
+    frozen, key = parallel.replicate((frozen_variables(config, recipe), key), mesh)
+    step_function = jax.jit(
+        functools.partial(train_step, recipe), donate_argnums=0, out_shardings=(layout, parallel.replicated(mesh))
+    )
     pending = collections.deque()
+    compiled = None
+    parallel.wait_for_all("the checkpoints")
     with stop_requests() as stop, open_checkpoints(workdir, keep=preserved(config), create=True) as manager:
-        restored = checkpoints.restore(manager, state, batches)
+        restored = checkpoints.restore(manager, parallel.place(state, layout), batches)
         state, origin = warm_start(config, state) if restored is None else (restored, "")
-        state = parallel.replicate(state, mesh)
+        if restored is None:
+            state = parallel.place(state, layout)
         # Not before the checkpoints are known to fit: another configuration would make those that are there unreadable.
         if jax.process_index() == 0:
             write_run_files(workdir, config, list(arguments))
@@ -78,7 +84,8 @@ def train(
         _describe(state, steps, mesh, origin)
         for number in range(int(state.step) + 1, steps + 1):
             batch = parallel.to_devices(progress.wait_for(batches), mesh)
-            state, metrics = step_function(state, frozen, batch, key)
+            compiled = compiled or _compiled(step_function, state, frozen, batch, key)
+            state, metrics = compiled(state, frozen, batch, key)
             pending.append((number, metrics))
             stopping = stop.reached(number)
             due = occasion(config, number, steps, stopping=stopping)
@@ -86,17 +93,27 @@ def train(
             while len(pending) > (0 if any(due) else 1):
                 progress.add(*pending.popleft())
             if due.sampling:
-                variables = parallel.local_copy(state.variables)
-                progress.picture(number, sample_picture(recipe, variables, parallel.local_copy(batch)))
-            scores = _evaluate(config, state, held_out, progress) if due.evaluating else None
+                variables = parallel.whole(state.variables, mesh)
+                if jax.process_index() == 0:
+                    seen = parallel.local_copy((variables, batch))
+                    progress.picture(number, sample_picture(recipe, *seen))
+            scores = _evaluate(config, state, mesh, held_out, progress) if due.evaluating else None
             if due.saving:
                 checkpoints.save(manager, state, batches, scores)
             if stopping:
                 break
         manager.wait_until_finished()
+        parallel.wait_for_all("the last checkpoint")
         progress.close()
         stop.end()
     return state
+
+
+def _compiled(step_function: Any, *arguments: Any) -> Any:
+    """The step for these arguments, once every process has it: the first collective waits for nobody who compiles."""
+    compiled = step_function.lower(*arguments).compile()
+    parallel.wait_for_all("the first step")
+    return compiled
 
 
 def _check_held_out(config: Config, held_out: Any) -> None:
@@ -115,9 +132,9 @@ def _progress(config: Config, workdir: Path, steps: int, mesh: Mesh) -> Progress
     )
 
 
-def _evaluate(config: Config, state: TrainState, held_out: Any, progress: Progress) -> dict[str, float]:
+def _evaluate(config: Config, state: TrainState, mesh: Mesh, held_out: Any, progress: Progress) -> dict[str, float]:
     with progress.paused():
-        scores = held_out_scores(config, parallel.local_copy(state.variables), held_out)
+        scores = held_out_scores(config, parallel.local_copy(parallel.whole(state.variables, mesh)), held_out)
     progress.evaluation(int(state.step), scores)
     return scores
 

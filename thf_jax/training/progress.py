@@ -152,9 +152,7 @@ class Progress:
         self._write(EVALUATED, step, scores, "  ".join(["held out:", *shown]))
 
     def picture(self, step: int, picture: UInt8[np.ndarray, "h w 3"]) -> None:
-        """A sample picture, as a png in the folder `samples` and in TensorBoard."""
-        if jax.process_index() != 0:
-            return
+        """A sample picture, as a png in the folder `samples` and in TensorBoard. For process 0."""
         folder = self.workdir / "samples"
         folder.mkdir(exist_ok=True)
         Image.fromarray(picture).save(folder / f"{step:08d}.png")
