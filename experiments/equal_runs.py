@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ def complete(workdir: Path) -> list[int]:
 
 def stored_arrays(checkpoint: Path) -> Any:
     """The state in a checkpoint as NumPy arrays, in nested dictionaries."""
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax misses files that are not needed
     checkpointer = ocp.PyTreeCheckpointer()
     described: Any = checkpointer.metadata(checkpoint / "state").item_metadata
     as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), described.tree)
