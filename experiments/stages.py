@@ -36,7 +36,7 @@ def planned(
         first: the configuration that `name` stands for, with the overrides.
         name: the configuration file, and after a colon a variant.
         stages: after the first one, names of variants.
-        overrides: values by their dotted names, which hold in all stages.
+        overrides: values by their dotted names, which hold in all stages, but for `train.start_*`.
 
     Raises:
         InputError: a stage comes twice, or there is no such variant.
@@ -49,7 +49,8 @@ def planned(
             raise InputError(f"the stage {stage!r} comes twice: each has a folder of its own name")
         config = load_config(file, "+".join(filter(None, (variant, stage))))
         config.update_from_flattened_dict(overrides)
-        config.train.start_from = str(plan[-1][1])
+        # What the first stage begins with is no business of the others: they take all of the stage before.
+        config.train.update({"start_from": str(plan[-1][1]), "start_parts": (), "start_discriminator": ""})
         plan.append((config, folder))
     return plan
 

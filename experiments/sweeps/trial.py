@@ -71,16 +71,28 @@ def run_trial(trial: Trial, stop: threading.Event, *, gpus: Sequence[str] = ()) 
     trial.workdir.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else dict(os.environ)
     with _locked(trial.workdir / LOCK, stop) as lock, (trial.workdir / LOG).open("a", encoding="utf-8") as log:
-        for words in (trial.train, trial.evaluate):
+
+        def run(words: Sequence[str]) -> None:
             print(f"$ {shlex.join(words)}", file=log, flush=True)
             begin = log.tell()
             status = _run(words, environment, log, lock, stop)
             if status != 0:
                 raise TrialFailedError(f"{last_line(trial.workdir / LOG, begin)} (exit status {status})".strip())
-            run = read_run(trial.workdir)
-            if run is None or run.step < trial.steps:
-                raise TrialFailedError(f"training stopped at step {run.step if run else 0} of {trial.steps}")
+
+        reached = -1
+        while (step := _step(trial)) < trial.steps or reached < 0:
+            if step <= reached:
+                raise TrialFailedError(f"training stopped at step {step} of {trial.steps}")
+            reached = step
+            run(trial.train)  # once more where a signal had it save and stop, as long as it gets on
+        run(trial.evaluate)
         return _scores(trial)
+
+
+def _step(trial: Trial) -> int:
+    """The last step that the trial's run has written down."""
+    run = read_run(trial.workdir)
+    return 0 if run is None else run.step
 
 
 def run_here(jobs: int, gpus: Sequence[str] = ()) -> Callable[[Trial, threading.Event], Scores]:

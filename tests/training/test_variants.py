@@ -46,7 +46,9 @@ def test_a_step_of_every_variant(system, name):
     before, after, metrics = jax.eval_shape(first_step, batch)
     assert [(x.shape, x.dtype) for x in after] == [(x.shape, x.dtype) for x in before]
     wanted = {term for term, weight in recipe.weights.items() if weight}
-    assert set(metrics) == wanted | {"loss", "gradient_norm"} | ({"discriminator"} if recipe.discriminator else set())
+    assert set(metrics) == wanted | {"loss", "gradient_norm"} | (
+        {"discriminator", "discriminator_gradient_norm"} if recipe.discriminator else set()
+    )
     assert all(value.shape == () and value.dtype == jnp.float32 for value in metrics.values())
 
 

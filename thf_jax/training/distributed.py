@@ -18,6 +18,8 @@ ADDRESS, COUNT, NUMBER = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PR
 """Environment variables that stand for the options."""
 LAUNCHED = ("SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE")
 """How many processes `srun` or Open MPI's `mpirun` has started."""
+OWN_FAULTS = ("RESOURCE_EXHAUSTED", "INVALID_ARGUMENT")
+"""Errors of a computation that have nothing to do with the other processes."""
 START_AGAIN = "start all of them again, and the run goes on from its newest checkpoint"
 
 
@@ -51,6 +53,8 @@ def joined(coordinator: str = "", processes: int | None = None, process: int | N
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
+        if str(error).startswith(OWN_FAULTS):
+            raise
         raise PeersLostError(
             f"the {jax.process_count()} processes no longer work together ({str(error).splitlines()[0]}); "
             f"if one is gone, {START_AGAIN}"
@@ -97,9 +101,14 @@ def _launched() -> bool:
 
     One process of `srun` is not asked about: JAX would leave it a single one of its GPUs.
     """
-    counts = (os.environ.get(name, "") for name in LAUNCHED)
     on_tpu = importlib.util.find_spec("libtpu") is not None and os.environ.get("JAX_PLATFORMS") != "cpu"
-    return on_tpu or any(count.isdecimal() and int(count) > 1 for count in counts)
+    return on_tpu or _launcher_count() > 0
+
+
+def _launcher_count() -> int:
+    """How many processes a launcher has started; 0 if none has started more than one."""
+    counts = [os.environ.get(name, "") for name in LAUNCHED]
+    return max((int(count) for count in counts if count.isdecimal() and int(count) > 1), default=0)
 
 
 def _start(coordinator: str | None = None, processes: int | None = None, process: int | None = None) -> bool:
@@ -111,10 +120,15 @@ def _start(coordinator: str | None = None, processes: int | None = None, process
             f"the processes do not find each other ({str(error).splitlines()[0]}): is the coordinator's address right, "
             "and were all of them started?"
         ) from error
-    except ValueError:
-        if coordinator is None:  # none of the clusters that JAX knows, so this process is alone
-            return False
-        raise
+    except ValueError as error:
+        if coordinator is not None:
+            raise
+        if count := _launcher_count():
+            raise InputError(
+                f"a launcher has started {count} processes and JAX does not find them: give --coordinator HOST:PORT, "
+                "--processes N and --process I"
+            ) from error
+        return False  # none of the clusters that JAX knows, so this process is alone
     return True
 
 

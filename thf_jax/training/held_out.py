@@ -13,6 +13,7 @@ from thf_jax.evaluation.metrics import METRICS
 from thf_jax.evaluation.protocol import reconstruct, summary
 from thf_jax.models.animator import Animator
 from thf_jax.training.config import Config
+from thf_jax.training.parallel import wait_for_all
 
 
 def held_out_scores(config: Config, variables: Any, dataset: Any) -> dict[str, float]:
@@ -34,6 +35,7 @@ def held_out_scores(config: Config, variables: Any, dataset: Any) -> dict[str, f
         totals = summary([reconstruct(animator, clip.name, dataset.frames(clip), every=every) for clip in clips])
         values = np.array([totals[kind][name] for kind in ("model", "copying") for name in METRICS], np.float32)
     if jax.process_count() > 1:
+        wait_for_all("the scores")
         values = multihost_utils.broadcast_one_to_all(values)
     return dict(zip(names, np.asarray(values).tolist(), strict=True))
 

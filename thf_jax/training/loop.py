@@ -21,6 +21,7 @@ from thf_jax.training.held_out import held_out_scores
 from thf_jax.training.occasions import check_occasions, occasion
 from thf_jax.training.preemption import stop_requests
 from thf_jax.training.progress import Progress
+from thf_jax.training.recipe import Recipe
 from thf_jax.training.retention import preserved
 from thf_jax.training.run_files import write_run_files
 from thf_jax.training.samples import sample_picture
@@ -82,7 +83,8 @@ def train(
             write_run_files(workdir, config, list(arguments))
         progress = _progress(config, workdir, steps, mesh)
         _describe(state, steps, mesh, origin)
-        for number in range(int(state.step) + 1, steps + 1):
+        begun = int(state.step)
+        for number in range(begun + 1, begun + 1 if stop.reached(begun) else steps + 1):
             batch = parallel.to_devices(progress.wait_for(batches), mesh)
             compiled = compiled or _compiled(step_function, state, frozen, batch, key)
             state, metrics = compiled(state, frozen, batch, key)
@@ -93,10 +95,7 @@ def train(
             while len(pending) > (0 if any(due) else 1):
                 progress.add(*pending.popleft())
             if due.sampling:
-                variables = parallel.whole(state.variables, mesh)
-                if jax.process_index() == 0:
-                    seen = parallel.local_copy((variables, batch))
-                    progress.picture(number, sample_picture(recipe, *seen))
+                _sample(recipe, state, batch, mesh, progress)
             scores = _evaluate(config, state, mesh, held_out, progress) if due.evaluating else None
             if due.saving:
                 checkpoints.save(manager, state, batches, scores)
@@ -114,6 +113,14 @@ def _compiled(step_function: Any, *arguments: Any) -> Any:
     compiled = step_function.lower(*arguments).compile()
     parallel.wait_for_all("the first step")
     return compiled
+
+
+def _sample(recipe: Recipe, state: TrainState, batch: Any, mesh: Mesh, progress: Progress) -> None:
+    variables = parallel.whole(state.variables, mesh)
+    if jax.process_index() == 0:
+        picture = sample_picture(recipe, *parallel.local_copy((variables, batch)))
+        progress.picture(int(state.step), picture)
+    parallel.wait_for_all("the sample picture")
 
 
 def _check_held_out(config: Config, held_out: Any) -> None:

@@ -20,7 +20,8 @@ class Occasion(NamedTuple):
 def occasion(config: Config, step: int, steps: int, *, stopping: bool) -> Occasion:
     """What is done after this of so many steps. The last one has everything.
 
-    A run that is about to stop only saves, because it may have seconds left.
+    A run that is about to stop only saves, because it may have seconds left; after its last step, too, and then it goes
+    without a picture and a score of that.
     """
     if stopping:
         return Occasion(saving=True, sampling=False, evaluating=False)

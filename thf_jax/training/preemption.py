@@ -26,7 +26,7 @@ class StopRequest:
         self._stopping = False
 
     def reached(self, step: int) -> bool:
-        """Whether the run stops after this step; to be asked after each. All processes get the same answer.
+        """Whether the run stops after this step; to be asked before the first and after each. All get the same answer.
 
         Of several processes, each may get the signal at another moment: JAX's preemption service then has them agree on
         a step that none of them has passed.
@@ -44,7 +44,7 @@ class StopRequest:
             KeyboardInterrupt: it was asked to stop by Ctrl-C.
             PreemptedError: by another signal.
         """
-        if not self._stopping:
+        if not self._stopping and self.signal is None:
             return
         if self.signal == signal.SIGINT:
             raise KeyboardInterrupt

@@ -20,7 +20,7 @@ from thf_jax.training.wandb_copy import WandbCopy
 
 Batch = TypeVar("Batch")
 
-TOTALS = ("loss", "gradient_norm")
+TOTALS = ("loss", "gradient_norm", "discriminator_gradient_norm")
 """Measures that follow from the single terms."""
 
 

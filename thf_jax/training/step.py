@@ -55,6 +55,8 @@ def train_step(
         gradients, metrics = jax.lax.pmean((found.gradients, found.metrics), recipe.axis_name)
         found = found._replace(gradients=gradients, metrics=metrics)
     metrics = {**found.metrics, "gradient_norm": optax.tree.norm(found.gradients[0])}
+    if found.gradients[1] is not None:
+        metrics["discriminator_gradient_norm"] = optax.tree.norm(found.gradients[1])
     after = _optimized(recipe, state, found)
     if recipe.skip_nonfinite:
         after, metrics["skipped"] = skip_nonfinite(state, after, (found.gradients, metrics))
