@@ -1,9 +1,7 @@
 """MRAA as published for VoxCeleb at 256 px (Siarohin et al. 2021), its stages, small versions and ablations.
 
     python -m experiments.train --config configs/mraa.py --workdir runs/mraa --config.data.location=DIR \
-        --config.perceptual.weights=vgg19.pth
-    python -m experiments.train --config configs/mraa.py:avd --workdir runs/mraa-avd --config.data.location=DIR \
-        --config.train.start_from=runs/mraa
+        --config.perceptual.weights=vgg19.pth --stages=avd
 
 Variants stand after a colon, several joined by `+`, the later ones winning: `configs/mraa.py:mini64+avd`.
 Published: batch 14 on one V100, 100 epochs of 75 repeats, about two days; L1 0.040 on VoxCeleb1.
