@@ -21,7 +21,8 @@ def passes(config, count=4):
     recipe = build_recipe(config, 10)
 
     def loss(params, state, frozen, images):
-        seen, *statistics = look(recipe, state, params, images, jax.random.key(2))
+        keys = jax.random.split(jax.random.key(2), len(images["driving"]))
+        seen, *statistics = look(recipe, state, params, images, keys)
         total, named = objective(recipe.weights, generator_terms(recipe, seen, frozen))
         return total, (named, statistics, seen)
 
