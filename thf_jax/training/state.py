@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 from flax import struct
+from jax.core import Tracer
 from jaxtyping import Array, Int, PRNGKeyArray
 
 
@@ -68,7 +69,7 @@ class TrainState:
 
 def initialised(init: Callable[..., Any], key: PRNGKeyArray, *inputs: Any) -> Any:
     """What a module's `init` returns. It runs once, hence a CPU compiles it in a hurry: in a quarter of the time."""
-    hurry = jax.default_backend() == "cpu" and not isinstance(key, jax.core.Tracer)  # within another jit that decides
+    hurry = jax.default_backend() == "cpu" and not isinstance(key, Tracer)  # within another jit that decides
     return jax.jit(init, compiler_options={"xla_backend_optimization_level": 1} if hurry else None)(key, *inputs)
 
 
