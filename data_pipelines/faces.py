@@ -96,6 +96,11 @@ def labels_of(jpeg: bytes) -> dict[str, Float[np.ndarray, "..."]]:
     return face._asdict()
 
 
+def found(labels: Mapping[str, Float[np.ndarray, "..."]]) -> bool:
+    """Whether these labels are of a face."""
+    return not np.isnan(labels["pose"]).any()
+
+
 def pack(labels: Mapping[str, Float[np.ndarray, "..."]]) -> bytes:
     """The labels of a frame as `PACKED.itemsize` bytes."""
     return np.array(tuple(labels[name] for name in SHAPES), PACKED).tobytes()

@@ -42,7 +42,8 @@ class BuildOptions:
     """How to build: where things stand apart from the source, the recipe, and what does the work.
 
     `workers` is the number of processes, None as many as there are processors; `beam` are Beam's options where Beam is
-    to do it. Neither changes a byte of the dataset.
+    to do it. Neither changes a byte of the dataset. `need_face` leaves out clips in which nobody's face is found, where
+    labels are stored.
     """
 
     metadata: Path | None = None
@@ -50,6 +51,7 @@ class BuildOptions:
     recipe: Recipe = dataclasses.field(default_factory=Recipe)
     workers: int | None = None
     beam: Sequence[str] | None = None
+    need_face: bool = False
 
 
 def config_name(size: int, collection: str | None, *, labels: bool = False) -> str:
@@ -138,8 +140,9 @@ class Builder(tfds.core.ShardBasedBuilder):
         plan = make_plan(source, options.recipe, size=config.size)
         if config.collection is not None:
             _check_collection(plan, config.collection)
+        wanted = {"labels": config.labels, "need_face": config.labels and options.need_face}
         jobs = {
-            split: work.jobs_for([dataclasses.replace(task, labels=config.labels) for task in tasks], self._work)
+            split: work.jobs_for([dataclasses.replace(task, **wanted) for task in tasks], self._work)
             for split, tasks in plan.tasks.items()
         }
         self._perform([job for split in jobs.values() for job in split])

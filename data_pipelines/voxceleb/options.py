@@ -29,6 +29,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="store landmarks, embedding and head pose of the face in each frame; needs the extra faces",
     )
+    parser.add_argument(
+        "--need_face", action="store_true", help="leave out clips without a face in any frame; goes with --labels"
+    )
     parser.add_argument("--workers", type=int, help="processes that make clips; by default one for each processor")
 
     default = Recipe()
@@ -65,6 +68,8 @@ def read_options(options: argparse.Namespace) -> tuple[str, BuildOptions]:
     Raises:
         InputError: a value is out of range, the source cannot be used, or labels need what is not installed.
     """
+    if options.need_face and not options.labels:
+        raise InputError("--need_face goes with --labels: without them nobody looks for faces")
     if options.labels:
         check_installed()
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Recipe)})
@@ -72,4 +77,6 @@ def read_options(options: argparse.Namespace) -> tuple[str, BuildOptions]:
         raise InputError(f"--workers is {options.workers}: give at least 1")
     source = find_input(options.source, metadata=options.metadata, videos=options.videos)
     name = config_name(options.resolution, find_collection(source), labels=options.labels)
-    return name, BuildOptions(options.metadata, options.videos, recipe, options.workers, options.beam)
+    return name, BuildOptions(
+        options.metadata, options.videos, recipe, options.workers, options.beam, need_face=options.need_face
+    )

@@ -40,7 +40,7 @@ class Task:
 
     `origin` is how the report names it, `path` the clip or video that it comes from, `size` the side of its frames;
     `cut` says which part of the video it is, None that it is the whole clip, cropped to its central square;
-    `labels` whether its frames get those of `data_pipelines.faces`.
+    `labels` whether its frames get those of `data_pipelines.faces`, `need_face` whether one of them has to show a face.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Task:
     size: int
     cut: Cut | None = None
     labels: bool = False
+    need_face: bool = False
 
     def key(self) -> str:
         """A name for the finished work that changes with whatever changes the work, the files at `path` included."""
@@ -79,14 +80,18 @@ def perform(job: tuple[Task, str]) -> None:
             try:
                 rate, frames = _open(task)
                 file.write(json.dumps({"rate": None if rate is None else str(rate)}).encode() + b"\n")
-                count = 0
+                count, seen = 0, False
                 for frame in frames:
                     jpeg = encode_frame(resize(frame, task.size))
                     file.write(_LENGTH.pack(len(jpeg)) + jpeg)
                     if task.labels:
-                        file.write(faces.pack(faces.labels_of(jpeg)))
+                        labels = faces.labels_of(jpeg)
+                        seen = seen or faces.found(labels)
+                        file.write(faces.pack(labels))
                     count += 1
                 _check_length(task, count)
+                if task.need_face and not seen:
+                    raise InputError(f"no face is found in any of its {count} frames")
                 file.write(_LENGTH.pack(0))
                 suffix = CLIP
             except InputError as error:

@@ -44,6 +44,14 @@ def head_frames(index: int, count: int) -> list[np.ndarray]:
     return list(frames)
 
 
+def landscape_frames(count: int) -> list[np.ndarray]:
+    """A sky above a meadow, along which the camera moves: nobody is in the picture."""
+    y, x = np.mgrid[:HEIGHT, : WIDTH + count] / HEIGHT
+    meadow = y > 0.5 + 0.1 * np.sin(4 * x)
+    picture = np.where(meadow[..., None], (60, 140, 50), np.stack([90 + 80 * y, 140 + 60 * y, 230 + 0 * y], -1))
+    return [picture[:, first : first + WIDTH].astype(np.uint8) for first in range(count)]
+
+
 def write_track(path: Path, boxes: Boxes) -> Path:
     """A text file as the release has them: five lines of facts, an empty one, the columns, the frames."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,10 +83,11 @@ def shares(first: int, count: int) -> Boxes:
 
 @pytest.fixture(scope="session")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Whole videos by their ids: two good ones, one short, one that breaks off, one that is none."""
+    """Whole videos by their ids: two good, one short, one without a face, one that breaks off, one that is none."""
     folder = tmp_path_factory.mktemp("whole") / "videos"
     for index, (video, count) in enumerate({"-good_one-A": 30, "good_two_BB": 24, "short_one_C": 5}.items()):
         write_video(folder / f"{video}.mp4", head_frames(2 * index, count))
+    write_video(folder / "landscape_G.mp4", landscape_frames(24))
     write_video(folder / "breaks_offD.mp4", head_frames(6, 30), keep=70)
     (folder / "no_video_EE.mp4").write_text("<html>Video unavailable</html>")
     (folder / "unfinished.mp4.part").write_text("downloads leave such files")
@@ -96,6 +105,7 @@ def official(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_track(train / "-good_one-A" / "00002.txt", jump)
     write_track(train / "breaks_offD" / "00001.txt", pixels_of_360(0, 30))
     write_track(train / "no_video_EE" / "00001.txt", pixels_of_360(0, 10))
+    write_track(train / "landscape_G" / "00001.txt", [])
     write_track(train / "gone_videoF" / "00001.txt", pixels_of_360(0, 10))
     write_track(train / "gone_videoF" / "00002.txt", pixels_of_360(20, 10))
     write_track(test / "good_two_BB" / "00001.txt", pixels_of_360(0, 24))
@@ -121,6 +131,7 @@ def tabled(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"-good_one-A,1,4,{box},25,{2 * WIDTH},{2 * HEIGHT},train,id10001",
         f"breaks_offD,0,30,{box},25,{2 * WIDTH},{2 * HEIGHT},train,id10001",
         f"no_video_EE,0,10,{box},25,{2 * WIDTH},{2 * HEIGHT},train,id10001",
+        f"landscape_G,0,10,0-0-0-0,25,{2 * WIDTH},{2 * HEIGHT},train,id10001",
         f"gone_videoF,0,10,{box},25,{2 * WIDTH},{2 * HEIGHT},train,id10001",
         f"good_two_BB,0,24,{box},25,{2 * WIDTH},{2 * HEIGHT},test,id10270",
         f"good_two_BB,0,10,500-500-600-600,25,{2 * WIDTH},{2 * HEIGHT},test,id10270",

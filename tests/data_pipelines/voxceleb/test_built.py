@@ -46,6 +46,7 @@ def test_everything_that_is_left_out_has_a_reason(builder):
     assert left_out.pop("id10001/no_video_EE/00001/0-10").startswith("the file cannot be read as a video")
     assert left_out == {
         "gone_videoF": "the video is missing, and 2 tracks with it",
+        "id10001/landscape_G/00001": "no face in any of its 0 frames",
         "id10001/-good_one-A/00002/22-25": "the face stays in place for 3 frames, at least 8 are needed",
         "id10270/good_two_BB/00002": "no face in any of its 10 frames",
         "id10270/good_two_BB/00003/0-10": "the box is outside the picture of 96 x 72",
@@ -70,8 +71,9 @@ def test_metadata_gives_the_same_frames(official_built, tabled, tmp_path, build)
     assert left_out["id10270/good_two_BB/0-10"] == "the box is outside the picture of 96 x 72"
     assert left_out["id10270/good_two_BB/1-10"] == "the box encloses nothing"
     assert left_out["gone_videoF"] == "the video is missing, and 1 track with it"
-    assert "good_two_BB in line 13" in left_out
-    assert len(left_out) == 9
+    assert left_out["id10001/landscape_G/0-10"] == "the box encloses nothing"
+    assert "good_two_BB in line 14" in left_out
+    assert len(left_out) == 10
 
 
 def test_checksums_are_those_of_the_shards(official_built):

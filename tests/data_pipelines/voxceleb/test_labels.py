@@ -16,7 +16,7 @@ from data_pipelines.voxceleb import builder as builder_module
 from data_pipelines.voxceleb import on_beam, work
 from data_pipelines.voxceleb.tasks import Task, perform
 
-from .conftest import contents, words_for
+from .conftest import contents, pixels_of_360, words_for, write_track
 
 
 def grey(frame):
@@ -133,6 +133,33 @@ def test_beam_changes_no_byte(labelled, official, tmp_path, build, monkeypatch):
     monkeypatch.setattr(builder_module, "run_on_beam", run_batches)
     folder = build(official, tmp_path, "--labels", "--beam", "--runner=DirectRunner")
     assert contents(folder.parents[1] / "vox1_64_labels" / "1.0.0") == contents(labelled)
+
+
+def test_clips_without_any_face_can_be_left_out(videos, tmp_path, build, monkeypatch):
+    def read_face(frame):
+        red, green, _ = frame[-20:].astype(int).mean((0, 1))
+        return None if green > red + 40 else Face(*(np.zeros(shape, np.float32) for shape in faces.SHAPES.values()))
+
+    monkeypatch.setattr(faces, "MODULES", {})
+    monkeypatch.setattr(faces, "read_face", read_face)
+    for video in ("-good_one-A", "landscape_G"):
+        write_track(tmp_path / "txt" / "id10001" / video / "00001.txt", pixels_of_360(0, 20))
+    words = ("--videos", str(videos), "--workers", "1", "--labels")
+    clips, left_out = {}, {}
+    for option in ((), ("--need_face",)):
+        folder = build(tmp_path, tmp_path / f"data{len(option)}", *words, *option).parents[1] / "vox1_64_labels"
+        builder = tfds.builder_from_directory(str(folder / "1.0.0"))
+        clips[option] = [clip.name.split("#")[1] for clip in read_index(builder, "train")]
+        left_out[option] = {item["path"]: item["reason"] for item in metadata_of(builder)["left_out"]}
+    assert sorted(clips[()]) == ["-good_one-A", "landscape_G"] and not left_out[()]
+    assert clips["--need_face",] == ["-good_one-A"]
+    assert left_out["--need_face",] == {"id10001/landscape_G/00001/0-20": "no face is found in any of its 20 frames"}
+
+
+def test_needing_a_face_goes_with_labels(official, tmp_path, capsys):
+    assert main(["voxceleb", *words_for(official, tmp_path), "--need_face"]) == 2
+    assert capsys.readouterr().err == "build: --need_face goes with --labels: without them nobody looks for faces\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_the_extra_there_is_one_sentence(official, tmp_path, monkeypatch, capsys):
