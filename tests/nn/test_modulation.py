@@ -80,6 +80,22 @@ def test_a_bottleneck_is_a_quarter_as_wide_in_between(stride):
     assert sizes == {"conv1": (1, 1, 8, 2), "conv2": (3, 3, 2, 2), "conv3": (1, 1, 2, 8)} | skip
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_bottleneck_starts_as_its_way_past_the_branch(stride):
+    x = numbers(2, 8, 8, 8)
+    variables = BottleneckBlock(stride).init(jax.random.key(0), x, train=False)
+    params = variables["params"]
+    others = jax.tree.map(
+        lambda value: value + 1, {name: params[name] for name in ("conv1", "norm1", "conv2", "conv3")}
+    )
+    y, z = (
+        BottleneckBlock(stride).apply({**variables, "params": p}, x, train=False) for p in (params, params | others)
+    )
+    np.testing.assert_array_equal(y, z)
+    if stride == 1:
+        np.testing.assert_array_equal(y, np.maximum(x, 0))
+
+
 def test_biases_that_a_norm_takes_away_have_a_gradient_of_exactly_0():
     """In a block before one that changes the width, every bias shifts a channel's mean, which is then taken away."""
     block, after = SPADEResidualBlock(3, width=4, bias_cancels=True), SPADEResidualBlock(2, width=4)
