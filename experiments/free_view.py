@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageDraw
 
 from experiments.command import command_parser, run_command
+from experiments.grid import grid
 from thf_jax.cli.parser import Parser
 from thf_jax.inference.crop import look
 from thf_jax.inference.driving import read_source
@@ -23,9 +23,6 @@ from thf_jax.inference.load import load
 from thf_jax.inference.outputs import appearing, check_output
 from thf_jax.inference.video import to_uint8
 from thf_jax.models.animator import Animator
-
-MARGIN = 14
-"""Pixels above and left of the grid, for the angles."""
 
 
 def options() -> Parser:
@@ -54,30 +51,16 @@ def views(
     return np.array([[seen(yaw, pitch) for yaw in yaws] for pitch in pitches])
 
 
-def labelled(
-    pictures: UInt8[np.ndarray, "rows columns size size 3"], yaws: Sequence[float], pitches: Sequence[float]
-) -> Image.Image:
-    """All in one picture, the angles in the margin."""
-    rows, columns, size = pictures.shape[:3]
-    left = 3 * MARGIN
-    sheet = Image.new("RGB", (left + columns * size, MARGIN + rows * size), "white")
-    sheet.paste(Image.fromarray(np.concatenate([np.concatenate(row, axis=1) for row in pictures])), (left, MARGIN))
-    draw = ImageDraw.Draw(sheet)
-    for column, yaw in enumerate(yaws):
-        draw.text((left + (column + 0.5) * size, MARGIN / 2), f"yaw {yaw:g}", "black", anchor="mm")
-    for row, pitch in enumerate(pitches):
-        draw.text((left / 2, MARGIN + (row + 0.5) * size), f"pitch\n{pitch:g}", "black", anchor="mm", align="center")
-    return sheet
-
-
 def run(arguments: argparse.Namespace) -> None:
     """Write the picture."""
     output = check_output(arguments.output, (".png",))
     animator = load(arguments.model)
     source = look(read_source(arguments.source), animator.size, crop=True)
     pictures = views(animator, source, arguments.yaw, arguments.pitch, roll=arguments.roll)
+    pitches = [f"pitch\n{pitch:g}" for pitch in arguments.pitch]
+    sheet = grid(pictures, pitches, [f"yaw {yaw:g}" for yaw in arguments.yaw])
     with appearing(output) as partial:
-        labelled(pictures, arguments.yaw, arguments.pitch).save(partial, "PNG")
+        sheet.save(partial, "PNG")
     print(f"wrote {output}")
 
 

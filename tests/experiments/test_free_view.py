@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import bit_stream, free_view
+from experiments import bit_stream, free_view, grid
 from tests.inference.samples import SIZE, pictures, tiny_animator, tiny_head_animator, write_clip
 from thf_jax.evaluation.bit_rate import Cost, as_h264, as_motion, bits_at_equal, scores, together
 from thf_jax.inference.bit_stream import Steps
@@ -41,8 +41,8 @@ def test_the_grid_has_a_view_for_every_pair_of_angles(heads, source, tmp_path, c
     assert str(output) in capsys.readouterr().out
     with Image.open(output) as image:
         sheet = np.asarray(image)
-    top, left = free_view.MARGIN, 3 * free_view.MARGIN
-    assert sheet.shape == (top + 3 * SIZE, left + 2 * SIZE, 3)
+    top, left = sheet.shape[0] - 3 * SIZE, sheet.shape[1] - 2 * SIZE
+    assert top == grid.MARGIN < left
     animator = tiny_head_animator()
     expected = free_view.views(animator, PORTRAIT, [-30, 0], [0, 9, 18])
     for row, column in np.ndindex(3, 2):
