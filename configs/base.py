@@ -213,3 +213,18 @@ SMALL_GENERATOR = {
 
 TINY_GENERATOR = SMALL_GENERATOR | {"model.generator.width": 4, "model.generator.residual_blocks": 1}
 """The same for pictures of 32 pixels."""
+
+SMALL_LOSSES = {
+    "loss.reconstruction": 10.0,
+    "loss.perceptual": 2.0,
+    "loss.equivariance_position": 1.0,
+    "loss.equivariance_jacobian": 1.0,
+    "loss.keypoint_prior": 0.3,
+}
+"""FOMM's and MRAA's balance in a small run, where the reconstruction term does most of the work."""
+
+WITHOUT = {
+    "no_equivariance": {"loss.equivariance_position": 0.0, "loss.equivariance_jacobian": 0.0},
+    "single_scale": {"perceptual.scales": (1.0,)},
+}
+"""Ablations of FOMM's losses, which MRAA shares."""

@@ -13,14 +13,16 @@ from configs.base import (
     DEBUG_RUN,
     SMALL_GENERATOR,
     SMALL_KEYPOINTS,
+    SMALL_LOSSES,
     SMALL_RUN,
     TINY_GENERATOR,
     TINY_KEYPOINTS,
+    WITHOUT,
     Config,
     base,
     varied,
 )
-from configs.space import EQUIVARIANCE, LEARNING_RATE, PRIOR, Choice, Space
+from configs.space import KEYPOINTS, Space
 
 
 def get_config(variant: str = "") -> Config:
@@ -46,7 +48,7 @@ def variants() -> dict[str, dict[str, Any]]:
             "train.epochs": 50.0,
             "train.batch_size": 36,
         },
-        "mini64": {**SMALL_RUN, **SMALL_KEYPOINTS, **SMALL_GENERATOR, **_MINI64},
+        "mini64": {**SMALL_RUN, **SMALL_KEYPOINTS, **SMALL_GENERATOR, **SMALL_LOSSES},  # the shipped model's
         "debug": {**DEBUG_RUN, **TINY_KEYPOINTS, **TINY_GENERATOR, "loss.reconstruction": 10.0},
     }
 
@@ -57,8 +59,7 @@ def ablations() -> dict[str, dict[str, Any]]:
         "zeroth_order": {"model.detector.jacobians": None, "loss.equivariance_jacobian": 0.0},
         # Skips blend by visibility: with everything visible the picture would be the warped source and nothing else.
         "no_visibility": {"model.dense_motion.visibility": False, "model.generator.skips": False},
-        "no_equivariance": {"loss.equivariance_position": 0.0, "loss.equivariance_jacobian": 0.0},
-        "single_scale": {"perceptual.scales": (1.0,)},
+        **WITHOUT,
         "keypoints_5": {"model.detector.count": 5},
         "keypoints_20": {"model.detector.count": 20},
         "skips": {"model.generator.skips": True},
@@ -67,20 +68,4 @@ def ablations() -> dict[str, dict[str, Any]]:
 
 def sweep() -> Space:
     """What a search may change."""
-    return {
-        "optimizer.learning_rate": LEARNING_RATE,
-        "loss.equivariance_position": EQUIVARIANCE,
-        "loss.equivariance_jacobian": EQUIVARIANCE,
-        "loss.keypoint_prior": PRIOR,
-        "model.detector.count": Choice((5, 10, 15, 20)),
-    }
-
-
-# The shipped model: small enough for two CPU cores. The reconstruction term does most of the work.
-_MINI64 = {
-    "loss.reconstruction": 10.0,
-    "loss.perceptual": 2.0,
-    "loss.equivariance_position": 1.0,
-    "loss.equivariance_jacobian": 1.0,
-    "loss.keypoint_prior": 0.3,
-}
+    return KEYPOINTS

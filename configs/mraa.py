@@ -15,14 +15,16 @@ from configs.base import (
     DEBUG_RUN,
     SMALL_GENERATOR,
     SMALL_KEYPOINTS,
+    SMALL_LOSSES,
     SMALL_RUN,
     TINY_GENERATOR,
     TINY_KEYPOINTS,
+    WITHOUT,
     Config,
     base,
     varied,
 )
-from configs.space import EQUIVARIANCE, LEARNING_RATE, PRIOR, Choice, Space
+from configs.space import KEYPOINTS, Space
 from thf_jax.models import published
 
 
@@ -67,8 +69,7 @@ def ablations() -> dict[str, dict[str, Any]]:
         "no_background": {"model.background": None},
         # FOMM's way to Jacobians: one predicted map in place of the regions' principal axes.
         "no_pca": {"model.detector.jacobians": "shared", "model.detector.covariance": "jacobian"},
-        "no_equivariance": {"loss.equivariance_position": 0.0, "loss.equivariance_jacobian": 0.0},
-        "single_scale": {"perceptual.scales": (1.0,)},
+        **WITHOUT,
         "regions_5": {"model.detector.count": 5},
         "regions_20": {"model.detector.count": 20},
     }
@@ -76,13 +77,7 @@ def ablations() -> dict[str, dict[str, Any]]:
 
 def sweep() -> Space:
     """What a search may change."""
-    return {
-        "optimizer.learning_rate": LEARNING_RATE,
-        "loss.equivariance_position": EQUIVARIANCE,
-        "loss.equivariance_jacobian": EQUIVARIANCE,
-        "loss.keypoint_prior": PRIOR,
-        "model.detector.count": Choice((5, 10, 15, 20)),
-    }
+    return KEYPOINTS
 
 
 _FIRST_STAGE = (
@@ -96,11 +91,7 @@ _FIRST_STAGE = (
 _MINI64 = {
     "model.background.width": 8,
     "model.background.depth": 4,
-    "loss.reconstruction": 10.0,
-    "loss.perceptual": 2.0,
-    "loss.equivariance_position": 1.0,
-    "loss.equivariance_jacobian": 1.0,
-    "loss.keypoint_prior": 0.3,
+    **SMALL_LOSSES,
 }
 
 _DEBUG = {

@@ -29,3 +29,11 @@ LEARNING_RATE = Range(5e-5, 2e-3, log=True)
 EQUIVARIANCE = Choice((0.3, 1.0, 3.0, 10.0, 30.0))
 PRIOR = Choice((0.0, 0.1, 0.3, 1.0, 3.0))
 """The weight of a term that short trainings need and long ones may do without."""
+KEYPOINTS: Space = {
+    "optimizer.learning_rate": LEARNING_RATE,
+    "loss.equivariance_position": EQUIVARIANCE,
+    "loss.equivariance_jacobian": EQUIVARIANCE,
+    "loss.keypoint_prior": PRIOR,
+    "model.detector.count": Choice((5, 10, 15, 20)),
+}
+"""Of FOMM and MRAA."""

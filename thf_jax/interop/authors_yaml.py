@@ -1,7 +1,7 @@
 """The authors' own configuration files: read as plain values, each checked against what a system's schema says."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,27 @@ def hourglass_settings(values: Mapping[str, Any]) -> dict[str, Any]:
         "depth": values["num_blocks"],
         "scale": values["scale_factor"],
     }
+
+
+def networks_of(
+    path: str | os.PathLike[str],
+    *,
+    schema: Mapping[str, Any],
+    settings: Callable[[Mapping[str, Any]], Settings],
+    system: str,
+) -> Configuration:
+    """The configuration in one of the authors' YAML files, as far as it concerns the networks of the model.
+
+    Args:
+        schema, system: as `model_parameters` takes them.
+        settings: the values under `model_params` -> the settings of the model.
+
+    Raises:
+        InputError: the file cannot be read, or `model_params` has an unknown key, lacks one or has a value that is
+            wrong or that this library does not know.
+    """
+    values, size = model_parameters(path, schema, system=system)
+    return Configuration(settings(values), size)
 
 
 def model_parameters(

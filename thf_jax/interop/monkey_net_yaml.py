@@ -1,6 +1,6 @@
 """The authors' own configuration files of Monkey-Net (`vox.yaml` and its siblings) as settings of this library."""
 
-import os
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,10 +8,9 @@ from thf_jax.interop.authors_yaml import (
     HOURGLASS,
     ONLY_TRUE,
     UNSCALED_HOURGLASS,
-    Configuration,
     Field,
     hourglass_settings,
-    model_parameters,
+    networks_of,
 )
 
 _ONLY_FALSE = Field(bool, False, choices=(False,))
@@ -55,17 +54,6 @@ _SCHEMA = {
 }
 
 
-def authors_configuration(path: str | os.PathLike[str]) -> Configuration:
-    """The configuration in one of the authors' YAML files; what concerns training and data sets is passed over.
-
-    Raises:
-        InputError: the file cannot be read, or `model_params` has an unknown key, lacks one or has a value that is
-            wrong or that this library does not know.
-    """
-    values, size = model_parameters(path, _SCHEMA, system="Monkey-Net")
-    return Configuration(_settings(values), size)
-
-
 def _settings(values: Mapping[str, Any]) -> dict[str, Any]:
     common, detector, generator = (values[f"{part}_params"] for part in ("common", "kp_detector", "generator"))
     motion, embedding = generator["dense_motion_params"], generator["kp_embedding_params"]
@@ -92,3 +80,6 @@ def _settings(values: Mapping[str, Any]) -> dict[str, Any]:
             "interpolation": "linear" if generator["interpolation_mode"] == "trilinear" else "nearest",
         },
     }
+
+
+authors_configuration = functools.partial(networks_of, schema=_SCHEMA, settings=_settings, system="Monkey-Net")

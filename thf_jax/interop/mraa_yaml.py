@@ -1,6 +1,6 @@
 """The authors' own configuration files of MRAA (`vox256.yaml` and its siblings) as settings of this library."""
 
-import os
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,10 +8,9 @@ from thf_jax.interop.authors_yaml import (
     HOURGLASS,
     ONLY_TRUE,
     UNSCALED_HOURGLASS,
-    Configuration,
     Field,
     hourglass_settings,
-    model_parameters,
+    networks_of,
 )
 
 _SCHEMA = {
@@ -49,17 +48,6 @@ _SCHEMA = {
         "pose_bottle_size": Field(int, 64, least=1),
     },
 }
-
-
-def authors_configuration(path: str | os.PathLike[str]) -> Configuration:
-    """The configuration in one of the authors' YAML files; what concerns training and data sets is passed over.
-
-    Raises:
-        InputError: the file cannot be read, or `model_params` has an unknown key, lacks one or has a value that is
-            wrong or that this library does not know.
-    """
-    values, size = model_parameters(path, _SCHEMA, system="MRAA")
-    return Configuration(_settings(values), size)
 
 
 def _settings(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,3 +97,6 @@ def _regions(affine: bool, pca: bool, covariances: bool) -> dict[str, str | None
         return {"jacobians": None, "covariance": "heatmap" if covariances else None}
     jacobians, covariance = ("principal_axes", "heatmap") if pca else ("shared", "jacobian")
     return {"jacobians": jacobians, "covariance": covariance if covariances else None}
+
+
+authors_configuration = functools.partial(networks_of, schema=_SCHEMA, settings=_settings, system="MRAA")
