@@ -32,7 +32,7 @@ def check_output(path: str | os.PathLike[str], suffixes: Collection[str]) -> Pat
     if target.suffix and target.is_dir():
         raise InputError(f"{target} cannot be written: it is a folder; name a file in it")
     if not target.suffix and target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise InputError(f"{target} cannot be written: a folder of frames must be new or empty")
+        raise InputError(f"{target} cannot be written: a folder must be new or empty")
     return target
 
 
