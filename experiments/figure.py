@@ -62,16 +62,18 @@ def at_moments(
     Raises:
         InputError: a clip has no frame of such a number, or there are fewer frames than columns.
     """
-    clips = [len(row) for row in rows if len(row) > 1]
-    shortest = min(clips, default=None)
-    if moments is None:
-        columns = columns if shortest else 1
-        if shortest is not None and columns > shortest:
+    shortest = min((len(row) for row in rows if len(row) > 1), default=None)
+    if moments is not None:
+        chosen = list(moments)
+        if shortest is not None and not 0 <= min(chosen) <= max(chosen) < shortest:
+            raise InputError(f"--moments are frames 0 to {shortest - 1} of the shortest clip, not {chosen}")
+    elif shortest is not None:
+        if columns > shortest:
             raise InputError(f"--columns is {columns}, and the shortest clip has {shortest} frames")
-        moments = np.linspace(0, (shortest or 1) - 1, columns).round().astype(int).tolist()
-    elif shortest is not None and not 0 <= min(moments) <= max(moments) < shortest:
-        raise InputError(f"--moments are frames 0 to {shortest - 1} of the shortest clip, not {moments}")
-    return np.stack([row[list(moments)] if len(row) > 1 else row.repeat(len(moments), 0) for row in rows])
+        chosen = np.linspace(0, shortest - 1, columns).round().astype(int).tolist()
+    else:
+        chosen = [0]
+    return np.stack([row[chosen] if len(row) > 1 else row.repeat(len(chosen), 0) for row in rows])
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -10,7 +10,8 @@ from flax import linen as nn
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from tests.nn.samples import numbers
-from thf_jax.nn.blocks import BatchNorm, SameBlock
+from thf_jax.nn.blocks import SameBlock
+from thf_jax.nn.layers import BatchNorm
 from thf_jax.nn.named_axis import batch_norm_over
 
 X = 3 + 2 * numbers(8, 3, 2, 4)

@@ -6,19 +6,9 @@ import numpy as np
 import pytest
 
 from tests.nn.samples import numbers, positive
-from thf_jax.nn.blocks import (
-    Dense,
-    DownBlock,
-    GroupBlock,
-    GroupConv,
-    ResidualBlock,
-    SameBlock,
-    UpBlock,
-    average_pool,
-    convolve,
-    double,
-    widths,
-)
+from thf_jax.nn.blocks import DownBlock, GroupBlock, ResidualBlock, SameBlock, UpBlock, widths
+from thf_jax.nn.convolution import average_pool, convolve, double
+from thf_jax.nn.layers import Dense, GroupConv
 
 X = numbers(2, 6, 5, 3)
 

@@ -8,7 +8,8 @@ import scipy.signal
 
 from tests.nn.samples import numbers
 from thf_jax.errors import InputError
-from thf_jax.nn.blocks import SMALL_MAP, Conv, convolve, convolve_doubled, double
+from thf_jax.nn.convolution import SMALL_MAP, convolve, convolve_doubled, double
+from thf_jax.nn.layers import Conv
 
 KERNEL = numbers(3, 3, 2, 4, seed=1)
 run = jax.jit(convolve, static_argnames=("padding", "stride"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.nn.samples import numbers, picture, positive, shapes
-from thf_jax.nn.blocks import average_pool, convolve
+from thf_jax.nn.convolution import average_pool, convolve
 from thf_jax.nn.discriminator import PatchDiscriminator
 from thf_jax.nn.spectral import SpectralConv
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.nn.samples import numbers, positive, shapes
 from thf_jax.errors import InputError
-from thf_jax.nn.blocks import convolve
 from thf_jax.nn.bottleneck import BottleneckBlock
+from thf_jax.nn.convolution import convolve
 from thf_jax.nn.modulation import SPADE, SPADEResidualBlock, enlarge
 
 X, GUIDE = numbers(2, 8, 4, 3), numbers(2, 4, 2, 5, seed=1)

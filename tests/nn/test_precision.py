@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.nn.samples import numbers
-from thf_jax.nn.blocks import BatchNorm, Conv, Dense
+from thf_jax.nn.layers import BatchNorm, Conv, Dense
 from thf_jax.nn.spectral import SpectralConv
 
 BIAS = 1 + 2**-10  # bfloat16 knows 1 and 1 + 2^-7, and nothing between them

@@ -7,7 +7,7 @@ import pytest
 
 from tests.nn.samples import numbers, picture, positive, shapes
 from thf_jax.errors import InputError
-from thf_jax.nn.blocks import convolve
+from thf_jax.nn.convolution import convolve
 from thf_jax.nn.unet import UNet
 from thf_jax.ops.upsampling import double_bilinear
 

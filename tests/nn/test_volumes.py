@@ -10,8 +10,10 @@ import scipy.signal
 
 from tests.nn.samples import numbers, positive, shapes
 from thf_jax.errors import InputError
-from thf_jax.nn.blocks import SMALL_MAP, Conv, DownBlock, UpBlock, average_pool, convolve, convolve_doubled, double
+from thf_jax.nn.blocks import DownBlock, UpBlock
+from thf_jax.nn.convolution import SMALL_MAP, average_pool, convolve, convolve_doubled, double
 from thf_jax.nn.hourglass import Hourglass
+from thf_jax.nn.layers import Conv
 from thf_jax.nn.volume import to_map, to_volume
 
 KERNEL = numbers(3, 3, 3, 2, 4, seed=1)

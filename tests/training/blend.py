@@ -9,8 +9,8 @@ import optax
 from flax import linen as nn
 
 from configs.base import base
-from thf_jax.nn.blocks import BatchNorm
 from thf_jax.nn.discriminator import MultiScaleDiscriminator
+from thf_jax.nn.layers import BatchNorm
 from thf_jax.training.recipe import Recipe
 from thf_jax.training.state import create_network, start
 from thf_jax.training.step import train_step

@@ -3,7 +3,8 @@
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from thf_jax.nn.blocks import Conv, DownBlock, ResidualBlock, SameBlock, widths
+from thf_jax.nn.blocks import DownBlock, ResidualBlock, SameBlock, widths
+from thf_jax.nn.layers import Conv
 from thf_jax.nn.volume import to_volume
 
 

@@ -4,7 +4,8 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from thf_jax.nn.blocks import Conv, DownBlock, UpBlock, widths
+from thf_jax.nn.blocks import DownBlock, UpBlock, widths
+from thf_jax.nn.layers import Conv
 from thf_jax.nn.volume import to_volume
 from thf_jax.ops.filtering import downsample
 from thf_jax.ops.keypoints import expected_position, heatmaps_from_logits

@@ -8,8 +8,9 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from thf_jax.models.dense_motion import heatmap_difference
-from thf_jax.nn.blocks import Conv, ResidualBlock
+from thf_jax.nn.blocks import ResidualBlock
 from thf_jax.nn.hourglass import Decoder, Encoder
+from thf_jax.nn.layers import Conv
 from thf_jax.ops.sampling import resize_map, sample
 from thf_jax.types import EncodedImage, Keypoints, Rendering, Warp
 

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from thf_jax.nn.blocks import Conv, GroupBlock, torch_uniform
+from thf_jax.nn.blocks import GroupBlock
 from thf_jax.nn.hourglass import Hourglass
+from thf_jax.nn.layers import Conv, torch_uniform
 from thf_jax.ops.filtering import shrink
 from thf_jax.ops.keypoints import gaussian_heatmaps
 from thf_jax.ops.motion import blend_flows, local_affine_flows, relative_jacobian, unswapped

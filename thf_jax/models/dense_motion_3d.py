@@ -5,8 +5,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from thf_jax.nn.blocks import BatchNorm, Conv, SameBlock
+from thf_jax.nn.blocks import SameBlock
 from thf_jax.nn.hourglass import Hourglass
+from thf_jax.nn.layers import BatchNorm, Conv
 from thf_jax.nn.volume import to_map
 from thf_jax.ops.keypoints import gaussian_heatmaps
 from thf_jax.ops.motion import blend_flows, local_affine_flows

@@ -6,8 +6,8 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from thf_jax.errors import InputError
-from thf_jax.nn.blocks import Conv
 from thf_jax.nn.hourglass import Hourglass
+from thf_jax.nn.layers import Conv
 from thf_jax.ops.filtering import shrink
 from thf_jax.ops.keypoints import expected_position, expected_values, heatmap_covariance, heatmaps_from_logits
 from thf_jax.ops.linalg2 import principal_axes, product, smallest_singular_value

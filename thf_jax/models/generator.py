@@ -4,7 +4,8 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from thf_jax.nn.blocks import Conv, DownBlock, ResidualBlock, SameBlock, UpBlock, widths
+from thf_jax.nn.blocks import DownBlock, ResidualBlock, SameBlock, UpBlock, widths
+from thf_jax.nn.layers import Conv
 from thf_jax.ops.sampling import resize_map, sample
 from thf_jax.types import EncodedImage, Keypoints, Rendering, Warp
 

@@ -3,8 +3,9 @@
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from thf_jax.nn.blocks import Dense, SameBlock
+from thf_jax.nn.blocks import SameBlock
 from thf_jax.nn.bottleneck import BottleneckBlock
+from thf_jax.nn.layers import Dense
 from thf_jax.ops.precision import at_least_float32
 from thf_jax.ops.rotation import PUBLISHED_PI, expected_degrees, rotation_matrix
 from thf_jax.types import HeadMotion

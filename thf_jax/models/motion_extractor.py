@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from thf_jax.nn.blocks import Dense
 from thf_jax.nn.convnext import ConvNeXt
+from thf_jax.nn.layers import Dense
 from thf_jax.ops.rotation import expected_degrees, rotation_matrix
 from thf_jax.types import HeadMotion
 

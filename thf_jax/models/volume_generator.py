@@ -4,7 +4,9 @@ import jax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from thf_jax.nn.blocks import BatchNorm, Conv, ResidualBlock, UpBlock, double
+from thf_jax.nn.blocks import ResidualBlock, UpBlock
+from thf_jax.nn.convolution import double
+from thf_jax.nn.layers import BatchNorm, Conv
 from thf_jax.nn.modulation import SPADEResidualBlock
 from thf_jax.nn.volume import to_map
 from thf_jax.ops.sampling import sample

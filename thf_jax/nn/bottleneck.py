@@ -3,7 +3,7 @@
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from thf_jax.nn.blocks import BatchNorm, Conv
+from thf_jax.nn.layers import BatchNorm, Conv
 
 
 class BottleneckBlock(nn.Module):

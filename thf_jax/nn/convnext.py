@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from thf_jax.nn.blocks import Dense, torch_bias, torch_uniform
+from thf_jax.nn.layers import Dense, torch_bias, torch_uniform
 
 
 class ResponseNorm(nn.Module):

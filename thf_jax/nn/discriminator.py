@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from thf_jax.nn.blocks import average_pool, widths
+from thf_jax.nn.blocks import widths
+from thf_jax.nn.convolution import average_pool
 from thf_jax.nn.spectral import SpectralConv
 from thf_jax.ops.filtering import downsample
 

@@ -5,7 +5,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from thf_jax.errors import InputError
-from thf_jax.nn.blocks import Conv
+from thf_jax.nn.layers import Conv
 from thf_jax.nn.spectral import SpectralConv
 
 

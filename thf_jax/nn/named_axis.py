@@ -6,7 +6,7 @@ from typing import Any
 
 from flax import linen as nn
 
-from thf_jax.nn.blocks import BatchNorm
+from thf_jax.nn.layers import BatchNorm
 
 AxisName = str | tuple[str, ...]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from thf_jax.nn.blocks import BatchNorm, Dense
+from thf_jax.nn.layers import BatchNorm, Dense
 
 
 class Perceptron(nn.Module):

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from thf_jax.nn.blocks import convolve, torch_bias, torch_uniform
+from thf_jax.nn.convolution import convolve
+from thf_jax.nn.layers import torch_bias, torch_uniform
 from thf_jax.ops.precision import at_least_float32
 
 # At full precision: an error in the singular value is one in every output.

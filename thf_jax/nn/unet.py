@@ -8,7 +8,8 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from thf_jax.errors import InputError
-from thf_jax.nn.blocks import BatchNorm, Conv, widths
+from thf_jax.nn.blocks import widths
+from thf_jax.nn.layers import BatchNorm, Conv
 from thf_jax.ops.upsampling import double_bilinear
 
 xavier_normal = nn.initializers.variance_scaling(1.0, "fan_avg", "normal")

@@ -7,7 +7,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from thf_jax.errors import InputError
-from thf_jax.nn.blocks import Conv
+from thf_jax.nn.layers import Conv
 
 VGG19_STAGES = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512,))
 """Convolutions up to relu5_1; between two stages stands a 2 x 2 maximum. The tap is the first ReLU of each stage."""

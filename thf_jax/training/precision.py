@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from thf_jax.errors import InputError, nearest
-from thf_jax.nn.blocks import Conv, Dense, GroupConv
+from thf_jax.nn.layers import Conv, Dense, GroupConv
 from thf_jax.nn.spectral import SpectralConv
 
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]

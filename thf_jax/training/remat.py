@@ -13,7 +13,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from thf_jax.errors import InputError, nearest
 from thf_jax.models import SYSTEMS
-from thf_jax.nn.blocks import BATCH_STATISTICS
+from thf_jax.nn.layers import BATCH_STATISTICS
 from thf_jax.training.precision import Wrap
 
 _PART = "part"
