@@ -35,7 +35,8 @@ def run_on_beam(jobs: Sequence[Job], folder: Path, words: Sequence[str]) -> None
         from apache_beam.options.pipeline_options import PipelineOptions  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise InputError(
-            "--beam needs Apache Beam: install thf-jax[beam] into an environment of its own, or leave out --beam"
+            "--beam needs Apache Beam: install this package with the extra `beam`, in an environment of its own, "
+            "or leave out --beam"
         ) from error
     said = io.StringIO()
     try:

@@ -1,5 +1,6 @@
 """`thf animate` end to end with a tiny network, its options, and everything that can be wrong with its input."""
 
+import signal
 from fractions import Fraction
 
 import av
@@ -233,12 +234,15 @@ def test_a_clip_that_breaks_off_leaves_nothing_behind(thf, model, photo, tmp_pat
     ("error", "status", "sentence"),
     [
         (KeyboardInterrupt(), 130, "thf: interrupted\n"),
+        (signal.SIGTERM, 143, "thf: ended by SIGTERM\n"),
         (OSError("the disk is full"), 1, "thf: the work failed: OSError: the disk is full (--debug shows where)\n"),
     ],
 )
 def test_failures_leave_nothing_behind(thf, model, photo, clip, tmp_path, monkeypatch, error, status, sentence):
     def failing(*arguments, **options):
         yield pictures(1)[0], None
+        if isinstance(error, signal.Signals):
+            signal.raise_signal(error)
         raise error
 
     monkeypatch.setattr(film, "results", failing)

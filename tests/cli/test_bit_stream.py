@@ -95,4 +95,4 @@ def test_what_the_view_cannot_be(thf, heads, motion, tmp_path, words, sentence):
 
 def test_a_model_without_heads_says_who_has_them(thf, model, photo, clip, tmp_path):
     outcome = thf("animate", photo, clip, "-o", tmp_path / "out", "--model", model, "--yaw", "0")
-    assert outcome.status == 2 and "yaw= is an option of the system face_vid2vid" in outcome.err
+    assert outcome.status == 2 and "the option yaw is for models of face_vid2vid" in outcome.err

@@ -130,8 +130,8 @@ def test_a_moving_source_keeps_its_rate_and_its_surroundings(thf, portrait, prov
         (["--source-also", "a.png"], "--source-also is for portraits that stand still"),
         (["--codes", "a.npz"], "--codes is for portraits that stand still"),
         (["--rate", "0"], "--rate is for portraits that stand still"),
-        (["--mode", "avd"], "mode= is an option of the system mraa"),
-        (["--adapt-variance"], "adapt_variance= is an option of the system monkey_net"),
+        (["--mode", "avd"], "the option mode is for models of mraa"),
+        (["--adapt-variance"], "the option adapt_variance is for models of monkey_net"),
         (["--paste-back"], "say with --landmarks how"),
         (["--region", "nose"], "no region of a face named 'nose'"),
         (["--rescale"], "keeps its own size"),
@@ -169,7 +169,7 @@ def test_motion_is_no_source_and_other_systems_have_none_that_move(thf, portrait
         (["--landmarks", "finds_faces:count"], "no function count"),
         (["--landmarks", "finds_faces:blind"], "no face was found"),
         (["--adapt-scale"], "adapt_scale means nothing"),
-        (["--mode", "avd", "--landmarks", "finds_faces:blind"], "mode= is an option of the system mraa"),
+        (["--mode", "avd", "--landmarks", "finds_faces:blind"], "the option mode is for models of mraa"),
         (["--detail"], "--detail needs a model that warps pictures"),
     ],
 )
@@ -181,7 +181,7 @@ def test_what_is_wrong_ends_with_status_2(thf, portrait, provider, photo, short,
 
 def test_other_systems_refuse_its_options(thf, model, photo, clip, tmp_path):
     outcome = thf("animate", photo, clip, "-o", tmp_path / "out.mp4", "--model", model, "--region", "eyes")
-    assert outcome.status == 2 and "region= is an option of the system liveportrait" in outcome.err
+    assert outcome.status == 2 and "the option region is for models of liveportrait" in outcome.err
 
 
 def test_templates_become_motion_files_and_go_back(thf, short, tmp_path):

@@ -116,9 +116,9 @@ def test_no_frames_give_no_renderings(animator):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"yaw": 20}, "yaw= is an option of the system face_vid2vid, liveportrait; this model's system is fomm"),
-        ({"mode": "avd"}, "mode= is an option of the system mraa"),
-        ({"adapt_variance": True}, "adapt_variance= is an option of the system monkey_net"),
+        ({"yaw": 20}, "the option yaw is for models of face_vid2vid and liveportrait; this is one of fomm"),
+        ({"mode": "avd"}, "the option mode is for models of mraa"),
+        ({"adapt_variance": True}, "the option adapt_variance is for models of monkey_net"),
         ({"relative": False, "adapt_scale": True}, "adapt_scale, adapt_variance and initial shape relative motion"),
         ({"batch_size": 0}, "batch_size is 1 or more"),
         ({"smooth": -1.0}, "0 or more, not -1.0"),

@@ -133,7 +133,7 @@ def test_a_motion_file_of_heads_animates_as_the_clip_does(head_animator, tmp_pat
 
 def test_other_systems_refuse_the_free_view_and_this_one_detail(animator, head_animator):
     with pytest.raises(
-        InputError, match="yaw= is an option of the system face_vid2vid, liveportrait; this model's system is fomm"
+        InputError, match="the option yaw is for models of face_vid2vid and liveportrait; this is one of fomm"
     ):
         animate(animator, SOURCE, FRAMES, yaw=0.0)
     with pytest.raises(InputError, match="--detail needs a model that warps pictures; face_vid2vid warps a volume"):

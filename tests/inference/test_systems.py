@@ -96,9 +96,9 @@ def test_an_adapted_variance_is_another_picture(monkey_net):
         ("mraa", {"mode": "avd", "background": True}, "with mode='avd' the background stands still"),
         ("mraa", {"mode": "standard"}, "mode is 'avd' or left out, not 'standard'"),
         ("mraa", {"mode": "avd", "adapt_scale": True}, "shape relative motion: leave them out"),
-        ("mraa", {"adapt_variance": True}, "adapt_variance= is an option of the system monkey_net"),
+        ("mraa", {"adapt_variance": True}, "the option adapt_variance is for models of monkey_net"),
         ("monkey_net", {"relative": False, "adapt_variance": True}, "adapt_variance .* shape relative motion"),
-        ("monkey_net", {"background": True}, "background= is an option of the system mraa"),
+        ("monkey_net", {"background": True}, "the option background is for models of mraa"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_in_one_sentence(system, options, sentence, mraa, monkey_net):

@@ -30,7 +30,9 @@ def add_parser(subparsers: Any) -> None:
     )
     add_x2face_options(parser)
     parser.add_argument("-o", "--output", default="out.mp4", help="mp4, mov, webm, gif or a new folder (%(default)s)")
-    parser.add_argument("--model", help="a shipped model's name or a model directory; by default the shipped one")
+    parser.add_argument(
+        "--model", help="a shipped model's name, a model directory or a training workdir; by default the shipped one"
+    )
     add_motion_options(parser)
     add_view_options(parser)
     add_portrait_options(parser)

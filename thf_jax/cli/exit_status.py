@@ -1,14 +1,18 @@
 """How every command ends: with an exit status and, where something is wrong, one sentence."""
 
+import contextlib
 import errno
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
 
 from data_pipelines.errors import InputError as DataError
 from thf_jax.errors import InputError
 
-DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, WRONG_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 UNREACHABLE = {
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG),
     *(errno.EACCES, errno.EPERM, errno.EROFS),
@@ -16,8 +20,34 @@ UNREACHABLE = {
 """What the system answers where a path is at fault, and not the work."""
 
 
+class TerminatedError(KeyboardInterrupt):
+    """The process was asked to end by SIGTERM."""
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM ends the work meanwhile as Ctrl-C does, so that nothing half written stays; unless it is handled already.
+
+    Handlers belong to the main thread: in another one nothing changes.
+    """
+
+    def end(number: int, frame: object) -> NoReturn:
+        raise TerminatedError
+
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def exit_status(name: str, work: Callable[[list[str]], None], arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0 done, 1 the work failed, 2 the input or the options were wrong, 130 interrupted.
+
+    Within `terminable` 143 is ended by SIGTERM.
 
     Args:
         name: of the command, before what it says.
@@ -31,6 +61,8 @@ def exit_status(name: str, work: Callable[[list[str]], None], arguments: Sequenc
         work(words)
     except (InputError, DataError) as error:
         status, sentence, problem = WRONG_INPUT, str(error).splitlines()[0], error
+    except TerminatedError as error:
+        status, sentence, problem = TERMINATED, "ended by SIGTERM", error
     except KeyboardInterrupt as error:
         status, sentence, problem = INTERRUPTED, "interrupted", error
     except Exception as error:

@@ -23,8 +23,8 @@ def run(options: argparse.Namespace) -> None:
     from thf_jax.interop.model_card import trained_card
     from thf_jax.interop.model_directory import CARD, check_target, save_model
 
-    check_target(options.out)
     animator = load(options.model)
+    check_target(options.out)
     folder = FOLDER / "models" / options.model if options.model in model_names() else named_checkpoint(options.model)[0]
     card = folder / CARD
     text = card.read_text(encoding="utf-8") if card.is_file() else trained_card(animator.system, animator.size, folder)

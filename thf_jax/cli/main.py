@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from thf_jax import __version__
 from thf_jax.cli import animate, convert, demo, export, models, motion
-from thf_jax.cli.exit_status import exit_status
+from thf_jax.cli.exit_status import exit_status, terminable
 from thf_jax.cli.parser import Parser
 
 
@@ -14,7 +14,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the words after `thf`; by default those of the process.
     """
-    return exit_status("thf", _work, arguments)
+    with terminable():
+        return exit_status("thf", _work, arguments)
 
 
 def _work(words: list[str]) -> None:

@@ -18,7 +18,9 @@ def add_parser(subparsers: Any) -> None:
     extract = actions.add_parser("extract", description="Write the motion of every frame of a clip to a motion file.")
     extract.add_argument("driving", metavar="DRIVING", help="mp4, mov, webm, gif or a folder of frames")
     extract.add_argument("output", metavar="OUT.motion")
-    extract.add_argument("--model", help="a shipped model's name or a model directory; by default the shipped one")
+    extract.add_argument(
+        "--model", help="a shipped model's name, a model directory or a training workdir; by default the shipped one"
+    )
     extract.add_argument(
         "--crop", action=argparse.BooleanOptionalAction, default=True, help="take the central square (default)"
     )

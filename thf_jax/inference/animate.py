@@ -116,8 +116,8 @@ def check_special(special: dict[str, Any], system: str) -> bool:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"animate() got an unexpected keyword argument {name!r}{hint}")
         if system not in _SPECIAL[name]:
-            systems = ", ".join(_SPECIAL[name])
-            raise InputError(f"{name}= is an option of the system {systems}; this model's system is {system}")
+            systems = " and ".join(_SPECIAL[name])
+            raise InputError(f"the option {name} is for models of {systems}; this is one of {system}")
     mode = special.get("mode")
     if mode not in (None, "avd"):
         raise InputError(f"mode is 'avd' or left out, not {mode!r}; relative= tells the other two modes apart")

@@ -1,6 +1,7 @@
 """What users name as SOURCE and DRIVING: files of many kinds, opened alike."""
 
 import dataclasses
+import difflib
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -12,7 +13,7 @@ from jaxtyping import UInt8
 
 from data_pipelines.clips import VIDEO_SUFFIXES, open_clip
 from data_pipelines.images import MINIMUM_SIDE, read_image
-from thf_jax.errors import InputError, nearest
+from thf_jax.errors import InputError
 from thf_jax.inference.assets import motion_names, motion_path
 from thf_jax.inference.motion_files import SUFFIX, MotionFile, read_motion
 from thf_jax.interop.liveportrait_templates import SUFFIX as TEMPLATE_SUFFIX
@@ -65,8 +66,9 @@ def open_driving(name: str | os.PathLike[str]) -> Driving:
         file = read_template(path)
         return Driving(path, file.rate, len(file), lambda: iter(file), file)
     if not path.exists():
-        known = motion_names()
-        raise InputError(f"there is no clip {path}{nearest(path.name, known) if known else ''}")
+        near = difflib.get_close_matches(path.name, motion_names(), n=1)
+        hint = f"the nearest is {near[0]!r}" if near else f"shipped motions are: {', '.join(motion_names()) or 'none'}"
+        raise InputError(f"there is no clip {path}; {hint}")
     clip = open_clip(path)
     return Driving(path, clip.rate or UNTIMED_RATE, clip.length, clip.frames, None)
 

@@ -65,7 +65,7 @@ def wandb_copy(config: Config, workdir: Path) -> WandbCopy | None:
         import wandb  # pyright: ignore[reportMissingImports]  # an extra
     except ImportError as error:
         raise InputError(
-            f"train.wandb={config.train.wandb!r} needs the package wandb: pip install 'thf-jax[wandb]', "
+            f"train.wandb={config.train.wandb!r} needs the package wandb (the extra `wandb`): pip install wandb, "
             "or leave train.wandb empty"
         ) from error
     return WandbCopy(wandb, config.train.wandb, workdir, config) if jax.process_index() == 0 else None

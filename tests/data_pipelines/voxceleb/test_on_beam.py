@@ -51,5 +51,7 @@ def test_wrong_options_of_beam_are_one_sentence(official, tmp_path, option, reas
 def test_beam_that_is_not_installed_is_one_sentence(official, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     assert main(["voxceleb", *words_for(official, tmp_path), "--beam", "--runner=DirectRunner"]) == 2
-    assert capsys.readouterr().err.startswith("build: --beam needs Apache Beam: install thf-jax[beam]")
+    assert capsys.readouterr().err.startswith(
+        "build: --beam needs Apache Beam: install this package with the extra `beam`"
+    )
     assert list(tmp_path.iterdir()) == []
