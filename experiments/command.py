@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from thf_jax.cli.exit_status import exit_status
+from thf_jax.cli.exit_status import exit_status, terminable
 from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
 from thf_jax.inference.outputs import appearing
@@ -23,15 +23,16 @@ def run_command(
     name: str, options: Callable[[], Parser], run: Callable[[argparse.Namespace], None], arguments: Sequence[str] | None
 ) -> int:
     """The exit status of a command of these options, see `exit_status`."""
-    return exit_status(name, lambda words: run(options().parse_args(words)), arguments)
+    with terminable():
+        return exit_status(name, lambda words: run(options().parse_args(words)), arguments)
 
 
 def labelled(text: str) -> tuple[str, str]:
-    """The label and the model that `[LABEL=]MODEL` names; a file or folder of the whole name is a model itself."""
-    label, found, model = text.partition("=")
+    """The label and the path that `[LABEL=]PATH` names; a file or folder of the whole name is a path itself."""
+    label, found, path = text.partition("=")
     if not found or Path(text).exists():
-        return Path(text).name, text
-    return label or Path(model).name, model
+        label, path = "", text
+    return label or Path(path).resolve().name, path
 
 
 def around_section(page: Path, name: str) -> tuple[str, str]:

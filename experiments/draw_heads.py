@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int16
 
 from data_pipelines.moving_heads import EXPRESSION, POSE, clip_frames, clip_labels
-from data_pipelines.moving_heads.clips import FIRST_CLIP
+from data_pipelines.moving_heads.clips import CLIPS_PER_IDENTITY, FIRST_CLIP, clip_identity
 from experiments.command import command_parser, run_command
 from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
@@ -85,7 +85,8 @@ def run(arguments: argparse.Namespace) -> None:
         for split in dict.fromkeys(arguments.split):
             (folder / split).mkdir(parents=True)
             for number in range(arguments.first, arguments.first + arguments.clips):
-                place = folder / split / f"head{number:04d}"
+                person, clip = clip_identity(number), number % CLIPS_PER_IDENTITY
+                place = folder / split / f"{split}{person:04d}_{clip}"
                 index = FIRST_CLIP[split] + number
                 write_clip(place, arguments.seed, index, size=arguments.size, frames=arguments.frames)
                 print(f"{split}: {number + 1 - arguments.first} of {arguments.clips} clips", file=sys.stderr)

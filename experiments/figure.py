@@ -43,37 +43,35 @@ def options() -> Parser:
     return parser
 
 
-def read_row(path: str, side: int) -> UInt8[np.ndarray, "frames side side 3"]:
-    """The frames of a clip, or a picture alone, each cropped to its central square and resized.
+def read_row(path: str, side: int) -> tuple[UInt8[np.ndarray, "frames side side 3"], bool]:
+    """The frames of a clip or a picture alone, cropped to their central squares and resized; whether it is a clip.
 
     Raises:
         InputError: it cannot be read.
     """
-    if Path(path).suffix.lower() in IMAGE_SUFFIXES:
-        return look(read_source(path), side, crop=True)[None]
-    return np.stack([look(frame, side, crop=True) for frame in open_clip(path).frames()])
+    if Path(path).suffix.lower() in IMAGE_SUFFIXES and not Path(path).is_dir():
+        return look(read_source(path), side, crop=True)[None], False
+    return np.stack([look(frame, side, crop=True) for frame in open_clip(path).frames()]), True
 
 
 def at_moments(
-    rows: Sequence[UInt8[np.ndarray, "_ side side 3"]], moments: Sequence[int] | None, columns: int
+    rows: Sequence[tuple[UInt8[np.ndarray, "_ side side 3"], bool]], moments: Sequence[int] | None, columns: int
 ) -> UInt8[np.ndarray, "rows columns side side 3"]:
     """Every row at these moments, or without them at `columns` ones; a picture is the same at all of them.
 
     Raises:
         InputError: a clip has no frame of such a number, or there are fewer frames than columns.
     """
-    shortest = min((len(row) for row in rows if len(row) > 1), default=None)
+    shortest = min((len(frames) for frames, is_clip in rows if is_clip), default=None)
     if moments is not None:
         chosen = list(moments)
         if shortest is not None and not 0 <= min(chosen) <= max(chosen) < shortest:
             raise InputError(f"--moments are frames 0 to {shortest - 1} of the shortest clip, not {chosen}")
-    elif shortest is not None:
-        if columns > shortest:
-            raise InputError(f"--columns is {columns}, and the shortest clip has {shortest} frames")
-        chosen = np.linspace(0, shortest - 1, columns).round().astype(int).tolist()
     else:
-        chosen = [0]
-    return np.stack([row[chosen] if len(row) > 1 else row.repeat(len(chosen), 0) for row in rows])
+        if shortest is not None and columns > shortest:
+            raise InputError(f"--columns is {columns}, and the shortest clip has {shortest} frames")
+        chosen = np.linspace(0, (shortest or 1) - 1, columns).round().astype(int).tolist()
+    return np.stack([frames[chosen] if is_clip else frames.repeat(len(chosen), 0) for frames, is_clip in rows])
 
 
 def run(arguments: argparse.Namespace) -> None:

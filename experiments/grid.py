@@ -19,7 +19,7 @@ def grid(
     """All in one picture, the names of the rows on its left, as wide as they need, and of the columns at its top."""
     count, across, height, width = pictures.shape[:4]
     font = ImageFont.load_default()
-    longest = max(font.getlength(line) for name in rows for line in name.splitlines())
+    longest = max(font.getlength(line) for name in rows for line in [*name.splitlines(), ""])
     left, top = math.ceil(longest) + MARGIN, MARGIN if columns else 0
     sheet = Image.new("RGB", (left + across * width, top + count * height), "white")
     sheet.paste(Image.fromarray(np.concatenate([np.concatenate(row, axis=1) for row in pictures])), (left, top))

@@ -149,6 +149,8 @@ class Builder(tfds.core.ShardBasedBuilder):
         # TFDS saves the metadata when the last record is written, so the lists in it may still be empty here.
         metadata = records.metadata_of(self)
         metadata.update(left_out=plan.left_out, warnings=plan.warnings)
+        if config.labels:
+            metadata["need_face"] = options.need_face
         made = {split: _made(jobs[split], plan.left_out) for split in jobs}
         if not any(made.values()):
             count = sum(len(split) for split in jobs.values())

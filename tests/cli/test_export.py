@@ -61,6 +61,7 @@ def test_a_model_is_copied_with_its_card(thf, model, tmp_path):
     [
         (["{tmp}/none", "{tmp}/out"], "there is no model and no folder"),
         (["{model}", "{tmp}/no/out"], "there is no folder"),
+        (["{tmp}/none", "{tmp}/no/out"], "there is no model and no folder"),
         (["{model}", "{tmp}/notes"], "holds other files"),
         (["{model}", "{tmp}/out", "--format", "onx"], "--format cannot be 'onx'"),
         (["{tmp}/notes", "{tmp}/out"], "has no config.json"),

@@ -55,7 +55,9 @@ def test_videos_are_read(frames, tmp_path):
         figure.main([f"--row={clip}", "--columns", "5", "--side", str(SIDE), "--output", str(tmp_path / "f.jpg")]) == 0
     )
     seen = np.stack([look(frame, SIDE, crop=True) for frame in frames])
-    assert np.abs(cells(tmp_path / "f.jpg", 1, 5)[0].astype(int) - seen).mean() < 12
+    shown = cells(tmp_path / "f.jpg", 1, 5)[0].astype(int)
+    off = np.abs(shown[:, None] - seen).mean((2, 3, 4))
+    np.testing.assert_array_equal(off.argmin(1), range(5))
 
 
 @pytest.mark.parametrize(
@@ -72,4 +74,30 @@ def test_wrong_input_is_one_sentence(files, tmp_path, capsys, words, sentence):
     output = tmp_path / "figure.png"
     assert figure.main([f"--row={files / 'long'}", "--output", str(output), *words]) == 2
     assert sentence in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_pictures_alone_fill_the_columns_that_are_asked_for(frames, files, tmp_path):
+    output = tmp_path / "figure.png"
+    words = [f"--row={files / 'portrait.png'}", "--columns", "3", "--side", str(SIDE), "--output", str(output)]
+    assert figure.main(words) == 0
+    np.testing.assert_array_equal(cells(output, 1, 3)[0], look(frames[4], SIDE, crop=True)[None].repeat(3, 0))
+
+
+def test_a_folder_called_like_a_picture_is_a_clip(frames, files, tmp_path):
+    (tmp_path / "clip.png").symlink_to(files / "short")
+    output = tmp_path / "figure.png"
+    words = [f"--row={tmp_path / 'clip.png'}", "--moments", "2", "--side", str(SIDE), "--output", str(output)]
+    assert figure.main(words) == 0
+    np.testing.assert_array_equal(cells(output, 1, 1)[0, 0], look(frames[2], SIDE, crop=True))
+
+
+def test_a_failure_leaves_nothing_behind(files, tmp_path, monkeypatch, capsys):
+    def failing(self, path, **options):
+        path.write_text("half")
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(Image.Image, "save", failing)
+    assert figure.main([f"--row={files / 'long'}", "--columns", "2", "--output", str(tmp_path / "figure.png")]) == 1
+    assert "the disk is full" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.signal
 
 
 def numbers(*shape: int, seed: int = 0) -> jax.Array:
@@ -26,3 +27,13 @@ def positive(module: Any, *arguments: Any, **options: Any) -> Any:
 
 def picture(*shape: int) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(shape, jnp.float32)
+
+
+def correlate(x: np.ndarray, kernel: np.ndarray, padding: int) -> np.ndarray:
+    """In float64, one image and one pair of channels at a time."""
+    x = np.pad(x.astype(np.float64), ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    rows, columns = (size - span + 1 for size, span in zip(x.shape[1:3], kernel.shape[:2], strict=True))
+    result = np.zeros((len(x), rows, columns, kernel.shape[3]))
+    for b, c, f in np.ndindex(len(x), kernel.shape[2], kernel.shape[3]):
+        result[b, ..., f] += scipy.signal.correlate2d(x[b, ..., c], kernel[..., c, f], "valid")
+    return result

@@ -27,17 +27,6 @@ def norm_relu(variables, name: str, x, train: bool):
     return jnp.maximum(0, (x - mean) / jnp.sqrt(var + 1e-5) * params["scale"] + params["bias"])
 
 
-def test_average_pool_drops_an_odd_last_row_and_column():
-    x = np.asarray(X)
-    expected = x[:, :6, :4].reshape(2, 3, 2, 2, 2, 3).mean((2, 4))
-    np.testing.assert_allclose(average_pool(X), expected, atol=1e-6)
-    np.testing.assert_allclose(average_pool(X[:, :5]), expected[:, :2], atol=1e-6)
-
-
-def test_double_repeats_every_pixel():
-    np.testing.assert_array_equal(double(X), np.kron(X, np.ones((1, 2, 2, 1))))
-
-
 @pytest.mark.parametrize(
     ("block", "before", "after"),
     [
@@ -74,28 +63,6 @@ def test_widths_double_up_to_the_most():
     assert widths(64, 512, 0) == []
 
 
-def test_a_group_sees_no_other_groups_channels():
-    x, module = numbers(2, 4, 3, 6), GroupConv(groups=3)
-    variables = positive(module, x)
-    kernel, bias = (np.asarray(variables["params"][name], np.float64) for name in ("kernel", "bias"))
-    # Torch's layout: each output channel has its own row of the inputs of its group.
-    assert kernel.shape == (1, 1, 2, 6)
-    expected = np.zeros(x.shape)
-    for channel in range(6):
-        for i in range(2):
-            expected[..., channel] += np.asarray(x)[..., channel // 2 * 2 + i] * kernel[0, 0, i, channel]
-    np.testing.assert_allclose(module.apply(variables, x), expected + bias, rtol=1e-5, atol=1e-5)
-    lax = jax.lax.conv_general_dilated(
-        x,
-        variables["params"]["kernel"],
-        (1, 1),
-        "VALID",
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        feature_group_count=3,
-    )
-    np.testing.assert_allclose(module.apply(variables, x), lax + variables["params"]["bias"], rtol=1e-5, atol=1e-5)
-
-
 @pytest.mark.parametrize("train", [True, False])
 def test_a_group_block_is_convolution_norm_and_relu(train):
     x, block = numbers(2, 4, 3, 6), GroupBlock(groups=3)
@@ -126,14 +93,3 @@ def test_a_bias_that_a_norm_takes_away_again_has_a_gradient_of_exactly_0(module,
     layer = gradient.get("conv", gradient)
     assert not np.asarray(layer["bias"]).any()
     assert np.asarray(layer["kernel"]).any()
-
-
-def test_a_dense_layer_is_a_matrix_product_and_starts_as_pytorchs():
-    x, layer = numbers(2, 50), Dense(400)
-    variables = layer.init(jax.random.key(0), x)
-    kernel, bias = (np.asarray(variables["params"][name], np.float64) for name in ("kernel", "bias"))
-    np.testing.assert_allclose(layer.apply(variables, x), np.asarray(x) @ kernel + bias, rtol=1e-4, atol=1e-5)
-    # Uniform within 1 / sqrt(inputs): its largest value, and its standard deviation.
-    for values in (kernel, bias):
-        assert np.abs(values).max() == pytest.approx(50**-0.5, rel=0.02)
-        assert values.std() == pytest.approx((3 * 50) ** -0.5, rel=0.1)

@@ -1,28 +1,16 @@
-"""Convolutions: every form of one against SciPy's correlation, and PyTorch's initial values."""
+"""Convolutions: every form of one against SciPy's correlation; pooling and enlarging."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-import scipy.signal
 
-from tests.nn.samples import numbers
+from tests.nn.samples import correlate, numbers
 from thf_jax.errors import InputError
-from thf_jax.nn.convolution import SMALL_MAP, convolve, convolve_doubled, double
-from thf_jax.nn.layers import Conv
+from thf_jax.nn.convolution import SMALL_MAP, average_pool, convolve, convolve_doubled, double
 
 KERNEL = numbers(3, 3, 2, 4, seed=1)
+X = numbers(2, 6, 5, 3)
 run = jax.jit(convolve, static_argnames=("padding", "stride"))
-
-
-def correlate(x: np.ndarray, kernel: np.ndarray, padding: int) -> np.ndarray:
-    """In float64, one image and one pair of channels at a time."""
-    x = np.pad(x.astype(np.float64), ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-    rows, columns = (size - span + 1 for size, span in zip(x.shape[1:3], kernel.shape[:2], strict=True))
-    result = np.zeros((len(x), rows, columns, kernel.shape[3]))
-    for b, c, f in np.ndindex(len(x), kernel.shape[2], kernel.shape[3]):
-        result[b, ..., f] += scipy.signal.correlate2d(x[b, ..., c], kernel[..., c, f], "valid")
-    return result
 
 
 @pytest.mark.parametrize(
@@ -89,36 +77,12 @@ def test_convolving_a_doubled_map_for_less(size):
     np.testing.assert_allclose(jax.jit(convolve_doubled)(x, KERNEL), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("padding", "doubled", "expected"), [(None, False, (6, 5)), (0, False, (4, 3)), (None, True, (12, 10))]
-)
-def test_the_layer_adds_its_bias_to_the_convolution(padding, doubled, expected):
-    x, bias = numbers(2, 6, 5, 2), numbers(4, seed=3)
-    y = Conv(4, 3, padding, doubled).apply({"params": {"kernel": KERNEL, "bias": bias}}, x)
-    seen = np.asarray(double(x) if doubled else x)
-    assert y.shape == (2, *expected, 4)
-    by_hand = correlate(seen, np.asarray(KERNEL), 1 if padding is None else 0) + np.asarray(bias)
-    np.testing.assert_allclose(y, by_hand, rtol=1e-4, atol=1e-4)
+def test_average_pool_drops_an_odd_last_row_and_column():
+    x = np.asarray(X)
+    expected = x[:, :6, :4].reshape(2, 3, 2, 2, 2, 3).mean((2, 4))
+    np.testing.assert_allclose(average_pool(X), expected, atol=1e-6)
+    np.testing.assert_allclose(average_pool(X[:, :5]), expected[:, :2], atol=1e-6)
 
 
-def test_the_layer_without_bias_has_its_kernel_alone():
-    layer, x = Conv(4, 4, 1, stride=2, use_bias=False), numbers(2, 10, 12, 2)
-    params = jax.jit(layer.init)(jax.random.key(0), x)["params"]
-    assert set(params) == {"kernel"}
-    by_hand = correlate(np.asarray(x), np.asarray(params["kernel"]), 1)[:, ::2, ::2]
-    np.testing.assert_allclose(layer.apply({"params": params}, x), by_hand, rtol=1e-4, atol=1e-4)
-
-
-def test_activations_of_half_precision_stay_so():
-    y = Conv(4, 3).apply({"params": {"kernel": KERNEL, "bias": jnp.zeros(4)}}, numbers(1, 5, 5, 2).astype(jnp.bfloat16))
-    assert y.dtype == jnp.bfloat16
-
-
-def test_initial_values_are_pytorchs():
-    """Uniform within 1 / sqrt(fan in), kernel and bias alike."""
-    params = jax.jit(Conv(64, 5).init)(jax.random.key(0), jnp.zeros((1, 8, 8, 6)))["params"]
-    bound = (5 * 5 * 6) ** -0.5
-    for values in (np.asarray(params["kernel"]), np.asarray(params["bias"])):
-        assert 0.9 * bound < np.abs(values).max() <= bound
-        assert values.std() == pytest.approx(bound / 3**0.5, rel=0.15)
-    assert params["kernel"].std() == pytest.approx(bound / 3**0.5, rel=0.02)
+def test_double_repeats_every_pixel():
+    np.testing.assert_array_equal(double(X), np.kron(X, np.ones((1, 2, 2, 1))))

@@ -32,6 +32,7 @@ def terminable() -> Iterator[None]:
     """
 
     def end(number: int, frame: object) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one shall not break off what the first one began
         raise TerminatedError
 
     ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -24,6 +24,8 @@ def check_output(path: str | os.PathLike[str], suffixes: Collection[str]) -> Pat
         raise InputError(f"{os.fspath(path)!r} is no name of a file or folder to write; write a name, as in out.mp4")
     if target.suffix.lower() not in suffixes:
         choices = [suffix for suffix in suffixes if suffix]
+        if not choices:
+            raise InputError(f"{target.name} looks like the name of a file: give that of a folder, without a dot")
         raise InputError(f"{target.name} would be a file of an unknown kind{nearest(target.suffix.lower(), choices)}")
     if not target.parent.is_dir():
         raise InputError(f"{target} cannot be written: there is no folder {target.parent}")

@@ -1,4 +1,7 @@
-"""The blocks that the whole family is built from: convolution, batch norm and ReLU in four arrangements."""
+"""The blocks that the whole family is built from: convolution, batch norm and ReLU in five arrangements.
+
+Those of `Conv` act on maps [b h w c] and on volumes [b z h w c] alike, see `convolution`.
+"""
 
 from flax import linen as nn
 from jaxtyping import Array, Float
