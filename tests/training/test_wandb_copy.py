@@ -51,5 +51,5 @@ SCORES = ("l1", "psnr", "ssim", "l1_copying", "psnr_copying", "ssim_copying")
 
 def test_without_the_package_it_is_one_sentence(tmp_path, monkeypatch, quick_steps):  # noqa: F811
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(InputError, match=r"needs the package wandb: pip install 'thf-jax\[wandb\]'"):
+    with pytest.raises(InputError, match=r"needs the package wandb \(the extra `wandb`\): pip install wandb"):
         train(quick(**{"train.wandb": "faces"}), tmp_path, MemoryDataset())
