@@ -47,7 +47,7 @@ def variants() -> dict[str, dict[str, Any]]:
         # --config.train.start_from names.
         "avd": {
             "model.avd": ConfigDict(published("mraa")["avd"]),
-            **dict.fromkeys(_FIRST_STAGE, 0.0),
+            **dict.fromkeys(SMALL_LOSSES, 0.0),  # all terms of the first stage
             "loss.avd_position": 1.0,
             "loss.avd_jacobian": 1.0,
             "optimizer.learning_rate": 1e-3,
@@ -79,14 +79,6 @@ def sweep() -> Space:
     """What a search may change."""
     return KEYPOINTS
 
-
-_FIRST_STAGE = (
-    "loss.reconstruction",
-    "loss.perceptual",
-    "loss.equivariance_position",
-    "loss.equivariance_jacobian",
-    "loss.keypoint_prior",
-)
 
 _MINI64 = {
     "model.background.width": 8,

@@ -27,6 +27,13 @@ def run_command(
         return exit_status(name, lambda words: run(options().parse_args(words)), arguments)
 
 
+def check_least(arguments: argparse.Namespace, **least: int) -> None:
+    """Raises InputError where an option of these names is less than it may be."""
+    for name, lowest in least.items():
+        if (value := getattr(arguments, name)) < lowest:
+            raise InputError(f"--{name} is {value}: give {lowest} or more")
+
+
 def labelled(text: str) -> tuple[str, str]:
     """The label and the path that `[LABEL=]PATH` names; a file or folder of the whole name is a path itself."""
     label, found, path = text.partition("=")

@@ -16,15 +16,16 @@ import numpy as np
 from jaxtyping import Float, Int16
 
 from data_pipelines.moving_heads import EXPRESSION, POSE, clip_frames, clip_labels
-from data_pipelines.moving_heads.clips import CLIPS_PER_IDENTITY, FIRST_CLIP, clip_identity
-from experiments.command import command_parser, run_command
+from data_pipelines.moving_heads.clips import CLIPS_PER_IDENTITY, FIRST_CLIP, MINIMUM_SIZE, clip_identity
+from data_pipelines.moving_heads.motion import FRAME_RATE
+from experiments.command import check_least, command_parser, run_command
 from thf_jax.cli.parser import Parser
-from thf_jax.errors import InputError
+from thf_jax.inference.audio_features import SAMPLING
 from thf_jax.inference.outputs import appearing, check_output
+from thf_jax.inference.tracks import COLUMNS
 from thf_jax.inference.video import write_video
 
-RATE = Fraction(25)
-SAMPLING = 16_000
+RATE = Fraction(FRAME_RATE)
 PITCH = 140.0
 """Of the voice, in Hz."""
 HARMONICS = 20
@@ -68,18 +69,15 @@ def write_clip(place: Path, seed: int, index: int, *, size: int, frames: int) ->
         file.writeframes(voice(labels.expression[:, EXPRESSION.index("mouth")]).tobytes())
     pictures = clip_frames(seed, index, size=size, length=frames)
     write_video(place.with_suffix(".mp4"), pictures, RATE, sound_from=sound)
-    angles = ("roll", "pitch", "yaw")
     with place.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(angles)
-        rows.writerows([f"{frame[POSE.index(angle)]:.2f}" for angle in angles] for frame in labels.pose)
+        rows.writerow(COLUMNS)
+        rows.writerows([f"{frame[POSE.index(angle)]:.2f}" for angle in COLUMNS] for frame in labels.pose)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the folder."""
-    for name, least in {"clips": 1, "first": 0, "frames": 1, "size": 8, "seed": 0}.items():
-        if getattr(arguments, name) < least:
-            raise InputError(f"--{name} is {getattr(arguments, name)}: give {least} or more")
+    check_least(arguments, clips=1, first=0, frames=1, size=MINIMUM_SIZE, seed=0)
     output = check_output(arguments.output, ("",))
     with appearing(output) as folder:
         for split in dict.fromkeys(arguments.split):

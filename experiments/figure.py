@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from data_pipelines.clips import IMAGE_SUFFIXES, open_clip
-from experiments.command import command_parser, labelled, run_command
+from experiments.command import check_least, command_parser, labelled, run_command
 from experiments.grid import grid
 from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
@@ -76,9 +76,7 @@ def at_moments(
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the figure."""
-    for name in ("columns", "side"):
-        if getattr(arguments, name) < 1:
-            raise InputError(f"--{name} is {getattr(arguments, name)}: give 1 or more")
+    check_least(arguments, columns=1, side=1)
     output = check_output(arguments.output, (".png", ".jpg"))
     names, paths = zip(*map(labelled, arguments.row), strict=True)
     rows = [read_row(path, arguments.side) for path in paths]

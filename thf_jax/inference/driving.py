@@ -66,8 +66,9 @@ def open_driving(name: str | os.PathLike[str]) -> Driving:
         file = read_template(path)
         return Driving(path, file.rate, len(file), lambda: iter(file), file)
     if not path.exists():
-        near = difflib.get_close_matches(path.name, motion_names(), n=1)
-        hint = f"the nearest is {near[0]!r}" if near else f"shipped motions are: {', '.join(motion_names()) or 'none'}"
+        known = motion_names()
+        near = difflib.get_close_matches(path.name, known, n=1)
+        hint = f"the nearest is {near[0]!r}" if near else f"shipped motions are: {', '.join(known) or 'none'}"
         raise InputError(f"there is no clip {path}; {hint}")
     clip = open_clip(path)
     return Driving(path, clip.rate or UNTIMED_RATE, clip.length, clip.frames, None)
