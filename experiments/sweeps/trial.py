@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from thf_jax.training.run_files import read_run
+from thf_jax.training.checkpoints import FOLDER, complete_steps
 
 LOG, SCORES, LOCK = "log.txt", "scores.json", "trial.lock"
 """Files in the run directory: all that the commands said, what `experiments.evaluate` found, and who is at work."""
@@ -90,9 +90,8 @@ def run_trial(trial: Trial, stop: threading.Event, *, gpus: Sequence[str] = ()) 
 
 
 def _step(trial: Trial) -> int:
-    """The last step that the trial's run has written down."""
-    run = read_run(trial.workdir)
-    return 0 if run is None else run.step
+    """The step of the newest checkpoint of the trial's run."""
+    return max(complete_steps(trial.workdir)[1], default=0) if (trial.workdir / FOLDER).is_dir() else 0
 
 
 def run_here(jobs: int, gpus: Sequence[str] = ()) -> Callable[[Trial, threading.Event], Scores]:

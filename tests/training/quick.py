@@ -13,7 +13,7 @@ import pytest
 from tests.inference.samples import drawn
 from tests.training.samples import MemoryDataset, tiny
 from thf_jax.interop.shapes import variable_shapes
-from thf_jax.training import loop
+from thf_jax.training import loop, step
 from thf_jax.training.state import NetworkState, TrainState, apply_gradients, start
 
 QUICK = {"loss.perceptual": 0.0, "loss.reconstruction": 1.0, "perceptual.weights": ""}
@@ -59,7 +59,7 @@ def small_start(recipe):
 
 def make_quick(patch, beginning=small_start):
     """Let the loop take such steps and draw no pictures, by this `pytest.MonkeyPatch`."""
-    patch.setattr(loop, "train_step", quick_step)
+    patch.setattr(step, "train_step", quick_step)
     patch.setattr(loop, "initial_state", lambda config, recipe, key: beginning(recipe))
     patch.setattr(loop, "sample_picture", lambda *_: np.zeros((2, 2, 3), np.uint8))
 

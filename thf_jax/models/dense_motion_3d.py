@@ -22,6 +22,7 @@ class DenseMotion3D(nn.Module):
         width, depth, most: of the hourglass.
         compressed: channels of the volume that each motion moves on its own.
         variance: of the heat-maps around keypoints, in squared coordinate units.
+        head: side of the last convolutions, that of the masks in all three dimensions.
         visibility: whether to predict where the source can be seen; off, everything counts as visible.
         align_corners: how `ops.sampling.sample` reads the grid.
     """
@@ -31,6 +32,7 @@ class DenseMotion3D(nn.Module):
     most: int = 1024
     compressed: int = 4
     variance: float = 0.01
+    head: int = 7
     visibility: bool = True
     align_corners: bool = False
 
@@ -48,10 +50,10 @@ class DenseMotion3D(nn.Module):
         flows, channels = jax.vmap(self._candidates)(small, source, driving)
         features = Hourglass(self.width, self.depth, self.most, name="hourglass")(channels, train=train)
         features = SameBlock(features.shape[-1], 3, name="last")(features, train=train)
-        masks = nn.softmax(Conv(flows.shape[1], 7, precise_result=True, name="masks")(features), axis=-1)
+        masks = nn.softmax(Conv(flows.shape[1], self.head, precise_result=True, name="masks")(features), axis=-1)
         visibility = None
         if self.visibility:
-            visibility = nn.sigmoid(Conv(1, 7, precise_result=True, name="visibility")(to_map(features)))
+            visibility = nn.sigmoid(Conv(1, self.head, precise_result=True, name="visibility")(to_map(features)))
         return VolumeWarp(grid=jax.vmap(blend_flows)(flows, masks), visibility=visibility, masks=masks)
 
     def _candidates(self, small: Array, source: Array, driving: Array) -> tuple[Array, Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy
 from thf_jax.errors import InputError
 from thf_jax.models import build
 from thf_jax.models.animator import Animator
+from thf_jax.training.agreement import everyone, of_the_first
 from thf_jax.training.retention import chosen, clear_leftovers
 from thf_jax.training.state import TrainState
 
@@ -57,12 +58,15 @@ def save(
     Args:
         scores: of an evaluation of this very state, by the names of `evaluation.metrics`.
     """
+    # `force`, because Orbax would else ask the preemption service about this step, and pass over it while the save
+    # before is not yet done.
     manager.save(
         int(state.step),
         args=ocp.args.Composite(
             state=ocp.args.StandardSave(_fields(state)), data=grain.checkpoint.CheckpointSave(batches)
         ),
         metrics=scores,
+        force=True,
     )
 
 
@@ -70,32 +74,57 @@ def restore(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> 
     """The newest sound checkpoint, placed as `state` is, the iterator set to where it stood; None without any.
 
     It may have been written by another number of processes, on another number of devices and split otherwise. Damaged
-    ones after it are deleted, since the run is about to write those steps again.
+    ones after it are deleted, since the run is about to write those steps again. The first process chooses, and what
+    one of them cannot read counts as damaged for all.
+
+    Args:
+        state: of arrays, or of their shapes and shardings.
 
     Raises:
         InputError: checkpoints are there, and none of them fits this run.
     """
     problems = {}
     abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), _fields(state))
-    for step in sorted(manager.all_steps(), reverse=True):
-        folder = Path(manager.directory) / str(step)
-        try:
-            _check_shapes(folder / "state", abstract)
-            arguments = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
-            restored = TrainState(**manager.restore(step, args=arguments)["state"])
-            batches.set_state(_iterator_state(folder / "data"))
-        except _DAMAGE as error:
-            problems[step] = _first_line(error)
-            continue
-        for damaged in problems:
-            manager.delete(damaged)
-        return restored
+    while (step := _newest(manager, problems)) is not None:
+        _, problem = _of_all(_check_shapes, Path(manager.directory) / str(step) / "state", abstract)
+        if not problem:
+            restored, problem = _of_all(_read, manager, step, abstract, batches)
+            if not problem:
+                for damaged in problems:
+                    manager.delete(damaged)
+                return restored
+        problems[step] = problem
     if problems:
         raise InputError(
             f"none of the checkpoints in {manager.directory} fits this configuration (step {max(problems)}: "
             f"{problems[max(problems)]}); give another workdir, or the configuration that they were made with"
         )
     return None
+
+
+def _newest(manager: ocp.CheckpointManager, without: Mapping[int, Any]) -> int | None:
+    """The step of the newest checkpoint that the first process sees besides these."""
+    step = of_the_first(max((step for step in manager.all_steps() if step not in without), default=-1), "a checkpoint")
+    return step if step >= 0 else None
+
+
+def _of_all(action: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
+    """What this gives, and an empty text; or None, and what is wrong with the files for this process or another one."""
+    result, problem = None, ""
+    try:
+        result = action(*arguments)
+    except _DAMAGE as error:
+        problem = _first_line(error)
+    if everyone(not problem, "what was read"):
+        return result, ""
+    return None, problem or "another process cannot read it"
+
+
+def _read(manager: ocp.CheckpointManager, step: int, abstract: dict[str, Any], batches: Any) -> TrainState:
+    arguments = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
+    restored = TrainState(**manager.restore(step, args=arguments)["state"])
+    batches.set_state(_iterator_state(Path(manager.directory) / str(step) / "data"))
+    return restored
 
 
 def _fields(state: TrainState) -> dict[str, Any]:
@@ -145,7 +174,7 @@ def _named(tree: Any) -> list[tuple[str, Any]]:
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def restore_animator(workdir: Path, which: str = "") -> Animator:

@@ -6,38 +6,36 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 
 from data_pipelines.records import ClipEntry
 from thf_jax.evaluation.metrics import METRICS
-from thf_jax.evaluation.protocol import reconstruct, summary
+from thf_jax.evaluation.protocol import reconstruct
 from thf_jax.models.animator import Animator
+from thf_jax.training.agreement import gathered
 from thf_jax.training.config import Config
-from thf_jax.training.parallel import wait_for_all
 
 
 def held_out_scores(config: Config, variables: Any, dataset: Any) -> dict[str, float]:
     """The mean of each of `evaluation.metrics` over all frames, and as `NAME_copying` that of showing the first frame.
 
-    The first process measures, and all of them get its result.
+    The processes share the clips, and all of them get the same result.
 
     Args:
         config: `evaluate.clips` of the split, evenly spread over it, of which each `evaluate.frames`-th frame counts.
         variables: the animator's, on a device of this process.
         dataset: an open split of `data_pipelines`.
     """
+    animator = Animator(config.system, config.size, config.model.to_dict(), variables)
+    clips = evenly_spread(dataset.clips, config.evaluate.clips)[jax.process_index() :: jax.process_count()]
+    every = config.evaluate.frames
+    scores = [reconstruct(animator, clip.name, dataset.frames(clip), every=every) for clip in clips]
     names = [name + end for end in ("", "_copying") for name in METRICS]
-    values = np.zeros(len(names), np.float32)
-    if jax.process_index() == 0:
-        animator = Animator(config.system, config.size, config.model.to_dict(), variables)
-        clips = evenly_spread(dataset.clips, config.evaluate.clips)
-        every = config.evaluate.frames
-        totals = summary([reconstruct(animator, clip.name, dataset.frames(clip), every=every) for clip in clips])
-        values = np.array([totals[kind][name] for kind in ("model", "copying") for name in METRICS], np.float32)
-    if jax.process_count() > 1:
-        wait_for_all("the scores")
-        values = multihost_utils.broadcast_one_to_all(values)
-    return dict(zip(names, np.asarray(values).tolist(), strict=True))
+    sums = np.zeros(1 + len(names), np.float32)
+    for score in scores:
+        values = [kind[name] for kind in (score.model, score.copying) for name in METRICS]
+        sums += score.frames * np.array([1.0, *values], np.float32)
+    frames, *totals = gathered(sums, "the scores").sum(0)
+    return {name: float(total / frames) for name, total in zip(names, totals, strict=True)}
 
 
 def evenly_spread(clips: tuple[ClipEntry, ...], most: int) -> list[ClipEntry]:

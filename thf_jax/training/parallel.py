@@ -27,9 +27,14 @@ LARGE = 2**16
 
 
 def data_mesh(devices: Sequence[Any] | None = None) -> Mesh:
-    """A mesh with the one axis `data` over these devices, or over all that there are."""
+    """A mesh with the one axis `data` over these devices, or over all that there are.
+
+    Those of one process follow on each other, and processes in their order, so that the batches that they load are one
+    after the other the global batch. (`jax.make_mesh` orders TPUs by where they stand in the pod.)
+    """
     devices = jax.devices() if devices is None else devices
-    return jax.make_mesh((len(devices),), ("data",), axis_types=(AxisType.Auto,), devices=devices)
+    ordered = sorted(devices, key=lambda device: (device.process_index, device.id))
+    return Mesh(np.array(ordered), ("data",), axis_types=(AxisType.Auto,))
 
 
 def split(mesh: AnyMesh) -> NamedSharding:
@@ -81,6 +86,11 @@ def local_batch_size(batch_size: int, mesh: Mesh, micro_batches: int = 1) -> int
 def to_devices(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
     """This process's part of a batch as part of one global array. The copy runs beside the computation."""
     return {name: jax.make_array_from_process_local_data(split(mesh), array) for name, array in batch.items()}
+
+
+def shapes(tree: Any, shardings: Any) -> Any:
+    """A pytree of arrays or shapes as one of shapes alone, each with the sharding at its place."""
+    return jax.tree.map(lambda x, sharding: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), tree, shardings)
 
 
 def place(tree: Any, shardings: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -13,9 +14,13 @@ from typing import Any
 import jax
 from jax.experimental import multihost_utils
 
+_CALLS = itertools.count(1)
+"""What JAX's preemption service takes for steps. It wants one more at each call in the life of a process, from 1: steps
+of a run begin anywhere, and once more in its next stage, and the service would then wait for one that never comes."""
+
 
 class PreemptedError(Exception):
-    """A signal asked the run to stop. Its state is saved; the same command goes on from there."""
+    """A signal asked the run to stop. What it has done is saved; the same command goes on from there."""
 
 
 class StopRequest:
@@ -25,20 +30,20 @@ class StopRequest:
         self.signal: int | None = None
         self._stopping = False
 
-    def reached(self, step: int) -> bool:
-        """Whether the run stops after this step; to be asked before the first and after each. All get the same answer.
+    def reached(self) -> bool:
+        """Whether the run stops here; to be asked before the first step and after each. All get the same answer.
 
         Of several processes, each may get the signal at another moment: JAX's preemption service then has them agree on
-        a step that none of them has passed.
+        a call of this that none of them has passed.
         """
         if jax.process_count() == 1:
             self._stopping = self.signal is not None
         else:
-            self._stopping = multihost_utils.reached_preemption_sync_point(step)
+            self._stopping = multihost_utils.reached_preemption_sync_point(next(_CALLS))
         return self._stopping
 
     def end(self) -> None:
-        """End the run, whose state is saved; nothing if it was not to stop.
+        """End the run, once its state is saved; nothing if it was not to stop.
 
         Raises:
             KeyboardInterrupt: it was asked to stop by Ctrl-C.
@@ -48,15 +53,16 @@ class StopRequest:
             return
         if self.signal == signal.SIGINT:
             raise KeyboardInterrupt
-        raise PreemptedError("the run was asked to stop; its state is saved")
+        raise PreemptedError("the run was asked to stop; what it has done is saved")
 
 
 @contextlib.contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """What becomes of SIGTERM, of SIGUSR1 (which SLURM sends before the time limit if asked) and of Ctrl-C meanwhile.
+    """What becomes of SIGTERM, of SIGUSR1 (which SLURM sends before the time limit if asked), of SIGHUP and of Ctrl-C.
 
-    A second Ctrl-C ends the run at once. Of several processes JAX listens for SIGTERM itself, and Ctrl-C keeps its
-    usual meaning. Python hands signals to its main thread alone; elsewhere nothing is listened for.
+    A second Ctrl-C ends the run at once. SIGHUP says that the terminal is gone, and is ignored where it was. Of several
+    processes JAX listens for SIGTERM itself, and Ctrl-C keeps its usual meaning. Python hands signals to its main
+    thread alone; elsewhere nothing is listened for.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -72,8 +78,12 @@ def stop_requests() -> Iterator[StopRequest]:
     def pass_on(number: int, frame: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    alone = {number: ask for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)}
-    handlers = alone if jax.process_count() == 1 else {signal.SIGUSR1: pass_on}
+    alone = jax.process_count() == 1
+    handlers = dict.fromkeys((signal.SIGUSR1, signal.SIGHUP), ask if alone else pass_on)
+    if alone:
+        handlers |= dict.fromkeys((signal.SIGTERM, signal.SIGINT), ask)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # as under nohup
+        del handlers[signal.SIGHUP]
     former = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield request

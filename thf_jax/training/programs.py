@@ -9,7 +9,6 @@ import functools
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +19,7 @@ from thf_jax.training import parallel
 from thf_jax.training.config import Config
 from thf_jax.training.recipe import Recipe
 from thf_jax.training.setup import build_recipe, frozen_variables, initial_state
-from thf_jax.training.step import train_step
+from thf_jax.training.step import parallel_step
 
 COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 """What XLA calls the operations in which devices exchange arrays."""
@@ -49,17 +48,12 @@ def traced_step(config: Config, mesh: parallel.AnyMesh) -> Traced:
     frozen = jax.eval_shape(functools.partial(frozen_variables, config, recipe))
     layout = parallel.shardings(state, mesh, shard_parameters=config.train.shard_parameters)
     everywhere = parallel.replicated(mesh)
-    step = jax.jit(functools.partial(train_step, recipe), donate_argnums=0, out_shardings=(layout, everywhere))
-    return step.trace(
-        _placed(state, layout),
-        _placed(frozen, jax.tree.map(lambda _: everywhere, frozen)),
-        _placed(batch := batch_shapes(config, recipe), dict.fromkeys(batch, parallel.split(mesh))),
-        _placed(key, everywhere),
+    return parallel_step(recipe, layout, mesh).trace(
+        parallel.shapes(state, layout),
+        parallel.shapes(frozen, jax.tree.map(lambda _: everywhere, frozen)),
+        parallel.shapes(batch := batch_shapes(config, recipe), dict.fromkeys(batch, parallel.split(mesh))),
+        parallel.shapes(key, everywhere),
     )
-
-
-def _placed(tree: Any, shardings: Any) -> Any:
-    return jax.tree.map(lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), tree, shardings)
 
 
 def batch_shapes(config: Config, recipe: Recipe) -> dict[str, jax.ShapeDtypeStruct]:

@@ -10,10 +10,12 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ml_collections import ConfigDict
 
+from thf_jax.errors import InputError
 from thf_jax.inference.outputs import appearing
 
 METRICS = "metrics.jsonl"
@@ -22,15 +24,76 @@ EVALUATED = "eval/"
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "tensorflow-datasets", "numpy")
 
 
-def write_run_files(workdir: Path, config: ConfigDict, arguments: list[str]) -> None:
-    """Write the whole config, and the command line, source revision and package versions that go with it."""
-    run = {
+FIXED = (
+    "seed",
+    "train.batch_size",
+    "data.split",
+    "data.sources",
+    "data.identity_sampling",
+    "data.repeats",
+    "data.time_flip",
+    "data.mirror",
+)
+"""Entries of a config that say which pictures a step sees: with others, a run would not go on where it stopped."""
+
+
+def changes_since(workdir: Path, config: ConfigDict) -> dict[str, tuple[Any, Any]]:
+    """What this config changes in the run in this folder: entries by their dotted names, before and now.
+
+    Raises:
+        InputError: one of `FIXED` is among them.
+    """
+    file = workdir / "config.json"
+    if not file.is_file():
+        return {}
+    before, now = (_entries(json.loads(text)) for text in (file.read_text(encoding="utf-8"), config.to_json()))
+    changes = {
+        entry: (before.get(entry), now.get(entry))
+        for entry in sorted({*before, *now})
+        if before.get(entry) != now.get(entry)
+    }
+    for entry in FIXED:
+        if entry in changes:
+            raise InputError(
+                f"the run in {workdir} was begun with {entry}={changes[entry][0]} and cannot go on with "
+                f"{changes[entry][1]}: give another workdir, and its networks by --config.train.start_from={workdir}"
+            )
+    return changes
+
+
+def _entries(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    entries = {}
+    for name, value in tree.items():
+        entries |= _entries(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return entries
+
+
+def write_run_files(
+    workdir: Path,
+    config: ConfigDict,
+    arguments: list[str],
+    changes: Mapping[str, tuple[Any, Any]] = MappingProxyType({}),
+) -> None:
+    """Write the whole config, and the command line, source revision and package versions that go with it.
+
+    Where the run was begun with other ones, these stay in `run.json` under `before`.
+
+    Args:
+        changes: of the config, see `changes_since`.
+    """
+    run: dict[str, Any] = {
         "arguments": arguments,
         "seed": config.seed,
         "revision": source_revision(),
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
+    if changes:
+        run["changes"] = {entry: list(values) for entry, values in changes.items()}
+    if (workdir / "run.json").is_file():
+        former = json.loads((workdir / "run.json").read_text(encoding="utf-8"))
+        before = former.pop("before", [])
+        run["before"] = before if former == run else [*before, former]
     for name, content in (("config.json", json.loads(config.to_json())), ("run.json", run)):
         with appearing(workdir / name) as partial:
             partial.write_text(json.dumps(content, indent=2) + "\n")

@@ -20,6 +20,7 @@ from thf_jax.training.average import moved_average
 from thf_jax.training.draws import example_keys
 from thf_jax.training.judge import judge
 from thf_jax.training.nonfinite import skip_nonfinite
+from thf_jax.training.parallel import AnyMesh, replicated
 from thf_jax.training.recipe import Recipe
 from thf_jax.training.seen import Seen, look
 from thf_jax.training.state import NetworkState, TrainState, apply_gradients
@@ -145,6 +146,16 @@ def generator_terms(recipe: Recipe, seen: Seen, frozen: Any) -> dict[str, Callab
         "adversarial": lambda: recipe.game.generator(fake.scores),
         "feature_matching": lambda: terms.feature_matching(real.features, fake.features, weights=recipe.matching),
     }
+
+
+def parallel_step(recipe: Recipe, layout: Any, mesh: AnyMesh) -> Any:
+    """`train_step` of this recipe, jitted for a mesh. It takes the memory of the state that it is given.
+
+    Args:
+        layout: the sharding of each array of the state.
+    """
+    step = functools.partial(train_step, recipe)
+    return jax.jit(step, donate_argnums=0, out_shardings=(layout, replicated(mesh)))
 
 
 def as_floats(batch: Mapping[str, Array]) -> dict[str, Array]:
