@@ -48,7 +48,7 @@ def check_alike(**things: str) -> None:
         found, what = gathered(digest, f"the {name}"), name.replace("_", " ")
         if (found != found[0]).any():
             others = ", ".join(str(number) for number in np.flatnonzero((found != found[0]).any(-1)))
-            raise InputError(f"processes {others} have another {what} than process 0: give all of them the same")
+            raise InputError(f"process {others} differs from process 0 in its {what}: give all of them the same")
 
 
 def fingerprint(tree: Any) -> str:
