@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.command import command_parser
+from experiments.command import command_parser, with_overrides
 from thf_jax.cli.exit_status import exit_status
 from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
@@ -24,12 +24,12 @@ def options() -> Parser:
     parser.add_argument("--only", type=names, default=[], help="some ablations, as in full,zeroth_order (all)")
     parser.add_argument("--seeds", type=numbers, help="each variant is trained once with each (0,1)")
     parser.add_argument("--search", type=int, metavar="N", help="instead, N trials over the configuration's sweep()")
-    parser.add_argument("--jobs", type=int, help="trials at a time (1; with --slurm all)")
+    parser.add_argument("--jobs", type=int, help="trials at a time (1; with --slurm all, of a search a tenth)")
     parser.add_argument("--gpus", type=names, default=[], help="shared out among the jobs, as in 0,1,2,3")
     parser.add_argument("--split", default="eval", help="by which models are scored (%(default)s)")
     parser.add_argument("--every", type=int, default=1, help="score every so many frames only")
     parser.add_argument("--table", action="store_true", help="run nothing, show what there is")
-    parser.add_argument("--output", type=Path, help="a Markdown page, whose section of this is replaced")
+    parser.add_argument("--page", type=Path, help="a Markdown page, whose section of this is replaced")
     parser.add_argument(
         "--slurm",
         nargs="?",
@@ -90,15 +90,7 @@ def run(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command's exit status: 0 done, 1 trials failed, 2 for wrong input, 130 if it was interrupted."""
-
-    def split(words: list[str]) -> None:
-        overrides = [word for word in words if word.startswith("--config.")]
-        for word in overrides:
-            if "=" not in word:
-                raise InputError(f"{word} has no value: write it behind a sign, as in --config.train.steps=1000")
-        run(options().parse_args([word for word in words if word not in overrides]), overrides)
-
-    return exit_status("ablate", split, arguments)
+    return exit_status("ablate", with_overrides(options, run), arguments)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.configuration import without_overrides
+from thf_jax.cli.compilation_cache import keep_compiled_programs
 from thf_jax.cli.exit_status import exit_status, terminable
 from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
@@ -23,8 +25,21 @@ def run_command(
     name: str, options: Callable[[], Parser], run: Callable[[argparse.Namespace], None], arguments: Sequence[str] | None
 ) -> int:
     """The exit status of a command of these options, see `exit_status`."""
+    keep_compiled_programs()
     with terminable():
         return exit_status(name, lambda words: run(options().parse_args(words)), arguments)
+
+
+def with_overrides(
+    options: Callable[[], Parser], run: Callable[[argparse.Namespace, Sequence[str]], object]
+) -> Callable[[list[str]], None]:
+    """What a command does with its words, of which `run` is given those that override a configuration apart."""
+
+    def work(words: list[str]) -> None:
+        own, overrides = without_overrides(words)
+        run(options().parse_args(own), overrides)
+
+    return work
 
 
 def check_least(arguments: argparse.Namespace, **least: int) -> None:

@@ -1,6 +1,6 @@
 """Score several models alike, and write their table, settings and learning curves into a Markdown page.
 
-python -m experiments.compare --model FOMM=runs/fomm --model MRAA=runs/mraa --data DIR_OR_TFDS --output docs/results.md
+python -m experiments.compare --model FOMM=runs/fomm --model MRAA=runs/mraa --data DIR_OR_TFDS --page docs/results.md
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def options() -> Parser:
     parser.add_argument("--data_dir", help="where built datasets lie, if --data is a name such as voxceleb/256")
     parser.add_argument("--split", default="eval")
     parser.add_argument("--every", type=int, default=1, help="score every so many frames only")
-    parser.add_argument("--output", required=True, type=Path, help="a Markdown page, whose section of this is replaced")
-    parser.add_argument("--json", type=Path, help="a json file for the scores of every clip")
+    parser.add_argument("--page", type=Path, help="a Markdown page, whose section of this is replaced")
+    parser.add_argument("--output", type=Path, help="a json file for the scores of every clip")
     return parser
 
 
@@ -148,16 +148,18 @@ def run(arguments: argparse.Namespace) -> None:
     """Evaluate, print the table and write the files."""
     if arguments.every < 1:
         raise InputError(f"--every is 1 or more, not {arguments.every}")
-    output = check_output(arguments.output, (".md",))
-    scores = None if arguments.json is None else check_output(arguments.json, (".json",))
-    around_section(output, SECTION)
+    where = None if arguments.page is None else check_output(arguments.page, (".md",))
+    scores = None if arguments.output is None else check_output(arguments.output, (".json",))
+    if where is not None:
+        around_section(where, SECTION)
     named = [labelled(text) for text in arguments.model]
     # All are loaded before the first is scored, which may take hours.
     animators = [load(model) for _, model in named]
     rows = [score(*pair, animator, arguments) for pair, animator in zip(named, animators, strict=True)]
     text = page(rows)
     print(text)
-    write_section(output, SECTION, text)
+    if where is not None:
+        write_section(where, SECTION, text)
     if scores is not None:
         names = ("data", "split", "every")
         kept = [{key: value for key, value in row.items() if key != "run"} for row in rows]

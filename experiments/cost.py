@@ -1,7 +1,7 @@
 """What a training step costs on so many devices, computed from its compiled program: a Markdown table.
 
 python -m experiments.cost [--config configs/fomm.py[:variant] ...] [--devices 1,8,64,256] [--batch 1,4]
-    [--remat none,everything] [--output docs/pod.md]
+    [--remat none,everything] [--page docs/pod.md] [--config.path=value ...]
 
 Nothing is trained, and only CPUs are needed: the step is compiled for fake ones.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import importlib.util
 import re
 import sys
 from collections.abc import Sequence
@@ -19,9 +18,10 @@ from typing import Any
 
 import jax
 
-from experiments.command import command_parser, run_command, write_section
+from experiments.command import command_parser, with_overrides, write_section
+from experiments.configuration import load_config
+from thf_jax.cli.exit_status import exit_status, terminable
 from thf_jax.cli.parser import Parser
-from thf_jax.errors import InputError
 from thf_jax.training import parallel
 from thf_jax.training.config import Config
 from thf_jax.training.programs import collective_bytes, traced_step
@@ -58,7 +58,7 @@ def options() -> Parser:
     parser.add_argument(
         "--remat", default="", help="names of train.remat, several with commas; the config's own if empty"
     )
-    parser.add_argument("--output", type=Path, help="a Markdown page of which the tables become a section")
+    parser.add_argument("--page", type=Path, help="a Markdown page of which the tables become a section")
     return parser
 
 
@@ -68,10 +68,10 @@ def _numbers(text: str) -> list[int]:
     return sorted({int(number) for number in text.split(",")})
 
 
-def run(choices: argparse.Namespace) -> None:
+def run(choices: argparse.Namespace, overrides: Sequence[str] = ()) -> None:
     """Print the tables, and write them where asked."""
     _make_devices()
-    configs = {name: load_config(name) for name in choices.config}
+    configs = {name: load_config(name, overrides) for name in choices.config}
     policies = choices.remat.split(",") if choices.remat else [""]
     several = min([COMPILED, *(count for count in choices.devices if count > 1)])
     largest = choices.batch[-1], policies[0]
@@ -84,30 +84,13 @@ def run(choices: argparse.Namespace) -> None:
         memory += [[name, *_memory_row(costs[case], *case[1:])] for case in alone]
     text = "\n\n".join([_markdown(STEP, steps), _markdown(MEMORY, memory), NOTE])
     print(text)
-    if choices.output:
-        write_section(choices.output, NAME, text)
+    if choices.page:
+        write_section(choices.page, NAME, text)
 
 
 def _make_devices() -> None:
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_num_cpu_devices", COMPILED)
-
-
-def load_config(name: str) -> Config:
-    """The configuration of a file and, after a colon, of a variant of it.
-
-    Raises:
-        InputError: there is no such file, or no such variant.
-    """
-    file, _, variant = name.partition(":")
-    if not Path(file).is_file():
-        raise InputError(f"there is no configuration file {file}; configs/fomm.py is one")
-    spec = importlib.util.spec_from_file_location(Path(file).stem, file)
-    if spec is None or spec.loader is None:
-        raise InputError(f"{file} is no Python file; configs/fomm.py is a configuration")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.get_config(variant)
 
 
 def measure(config: Config, devices: int, batch: int, policy: str) -> Cost:
@@ -118,10 +101,7 @@ def measure(config: Config, devices: int, batch: int, policy: str) -> Cost:
     """
     changes = {"train.batch_size": batch * devices} | ({"train.remat": policy} if policy else {})
     config = config.copy_and_resolve_references()
-    try:
-        config.update_from_flattened_dict(changes)
-    except KeyError as error:
-        raise InputError("this configuration has no train.remat: leave out --remat") from error
+    config.update_from_flattened_dict(changes)
     traced = traced_step(config, parallel.data_mesh(jax.devices()[:devices]))
     # This leaves the program as it is, and only spares the work of making it fast.
     compiled = traced.lower().compile(compiler_options={"xla_backend_optimization_level": "0"})
@@ -165,7 +145,8 @@ def _markdown(head: list[str], rows: list[list[str]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command's exit status."""
-    return run_command(NAME, options, run, arguments)
+    with terminable():
+        return exit_status(NAME, with_overrides(options, run), arguments)
 
 
 if __name__ == "__main__":

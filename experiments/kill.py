@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from experiments.command import command_parser
+from experiments.command import command_parser, with_overrides
 from experiments.equal_runs import UnequalError, compare, complete
 from thf_jax.cli.exit_status import exit_status
 from thf_jax.cli.parser import Parser
@@ -197,12 +197,7 @@ def run(arguments: argparse.Namespace, overrides: Sequence[str]) -> list[Kill]:
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command's exit status: 0 all is equal, 1 it is not, 2 for wrong input."""
-
-    def work(given: list[str]) -> None:
-        overrides = [word for word in given if word.startswith("--config.")]
-        run(options().parse_args([word for word in given if word not in overrides]), overrides)
-
-    return exit_status("kill", work, words)
+    return exit_status("kill", with_overrides(options, run), words)
 
 
 if __name__ == "__main__":

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.configuration import load_config
 from thf_jax.errors import InputError
 from thf_jax.training.checkpoints import FOLDER, complete_steps
 from thf_jax.training.config import Config
-
-
-def load_config(file: str, variant: str) -> Config:
-    """The configuration that a file, which is there, gives for a variant."""
-    spec = importlib.util.spec_from_file_location(Path(file).stem, file)
-    if spec is None or spec.loader is None:
-        raise InputError(f"the configuration {file} is no Python file, which stages are read from")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.get_config(variant).lock()
 
 
 def planned(
@@ -47,7 +37,7 @@ def planned(
         folder = workdir / stage
         if folder in (known for _, known in plan):
             raise InputError(f"the stage {stage!r} comes twice: each has a folder of its own name")
-        config = load_config(file, "+".join(filter(None, (variant, stage))))
+        config = load_config(f"{file}:{'+'.join(filter(None, (variant, stage)))}")
         config.update_from_flattened_dict(overrides)
         # What the first stage begins with is no business of the others: they take all of the stage before.
         config.train.update({"start_from": str(plan[-1][1]), "start_parts": (), "start_discriminator": ""})

@@ -11,19 +11,22 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TextIO
 
+import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
 from data_pipelines.datasets import open_dataset
 from data_pipelines.validate import quick_problems, table
+from experiments.configuration import explain
 from experiments.stages import is_finished, planned
+from thf_jax.cli.compilation_cache import keep_compiled_programs
 from thf_jax.cli.exit_status import WRONG_INPUT, exit_status
 from thf_jax.errors import InputError
 from thf_jax.training.config import Config
 from thf_jax.training.distributed import joined, leave
-from thf_jax.training.loop import total_steps, train
+from thf_jax.training.loop import check, total_steps, train
 from thf_jax.training.preemption import PreemptedError
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -50,22 +53,11 @@ def run(config: Config, workdir: Path, *, needed_next: bool = False) -> None:
     Args:
         needed_next: another stage goes on from here, and is all that is left to do where this one is finished.
     """
-    location, data_dir = config.data.location, config.data.data_dir or None
-    dataset = open_dataset(location, config.data.split, data_dir=data_dir, size=config.size)
+    dataset, held_out = opened(config)
     steps = total_steps(config, dataset)
     if needed_next and is_finished(workdir, steps):
-        print(f"the stage in {workdir} is finished: {steps} steps", flush=True)
+        say(f"the stage in {workdir} is finished: {steps} steps")
         return
-    held_out = None
-    if config.evaluate.every:
-        held_out = open_dataset(location, config.evaluate.split, data_dir=data_dir, size=config.size)
-    if problems := quick_problems(location, data_dir=data_dir, split=config.data.split):
-        print(table(problems[:MOST_SHOWN]), file=sys.stderr)
-        print(
-            f"train: {len(problems)} problem{'s' * (len(problems) > 1)} with the data; "
-            "python -m data_pipelines.validate shows them all, and looks at the frames too",
-            file=sys.stderr,
-        )
     try:
         workdir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -73,15 +65,50 @@ def run(config: Config, workdir: Path, *, needed_next: bool = False) -> None:
     train(config, workdir, dataset, held_out=held_out, arguments=sys.argv[1:])
 
 
+def opened(config: Config) -> tuple[Any, Any]:
+    """The split that is trained on, and the one that is evaluated by, if any is."""
+    data, place = config.data, {"data_dir": config.data.data_dir or None, "size": config.size}
+    held_out = open_dataset(data.location, config.evaluate.split, **place) if config.evaluate.every else None
+    return open_dataset(data.location, data.split, **place), held_out
+
+
 def run_all(plan: list[tuple[Config, Path]]) -> None:
-    """Train the stages one after the other. Where a signal stops them, say how to go on."""
+    """Train the stages one after the other. Where a signal stops them, say how to go on.
+
+    What is wrong with a later one is said before the first.
+    """
+    for config, workdir in plan:
+        dataset, held_out = opened(config)
+        try:
+            check(config, dataset, held_out=held_out)
+        except InputError as error:
+            raise InputError(f"in the stage of {workdir}, {error}" if len(plan) > 1 else str(error)) from error
+    warn_of_problems(plan[0][0])
     try:
         for number, stage in enumerate(plan, start=1):
             run(*stage, needed_next=number < len(plan))
     except (PreemptedError, KeyboardInterrupt) as error:
-        print(f"to go on: {shlex.join(['python', '-m', 'experiments.train', *sys.argv[1:]])}", flush=True)
+        say(f"to go on: {shlex.join(['python', '-m', 'experiments.train', *sys.argv[1:]])}")
         if isinstance(error, KeyboardInterrupt):
             raise
+
+
+def warn_of_problems(config: Config) -> None:
+    """Show what the index of the data tells to be wrong with them."""
+    data = config.data
+    if problems := quick_problems(data.location, data_dir=data.data_dir or None, split=data.split):
+        say(table(problems[:MOST_SHOWN]), sys.stderr)
+        say(
+            f"train: {len(problems)} problem{'s' * (len(problems) > 1)} with the data; "
+            "python -m data_pipelines.validate shows them all, and looks at the frames too",
+            sys.stderr,
+        )
+
+
+def say(text: str, file: TextIO | None = None) -> None:
+    """Print it, by one of the processes."""
+    if jax.process_index() == 0:
+        print(text, file=file, flush=True)
 
 
 def parse(arguments: list[str]) -> list[str]:
@@ -95,19 +122,6 @@ def parse(arguments: list[str]) -> list[str]:
             raise
         refuse(explain(error))
     return rest
-
-
-def explain(error: Exception) -> str:
-    """One sentence of what absl and ml_collections say of a wrong option or configuration."""
-    text = str(error.args[0] if error.args else error)
-    if "No such file" in text:
-        return f"there is no configuration file {text.rsplit(': ', 1)[-1]}; configs/fomm.py is one"
-    if "Traceback" in text:  # of the configuration file: its last line is the error itself
-        text = text.strip().splitlines()[-1].partition(": ")[2]
-    if isinstance(error, (KeyError, AttributeError)):
-        cleaned = text.replace("\\n", " ").replace("\\'", "'").strip("\"'")
-        text = f"no entry {cleaned}"
-    return f"the configuration or an option is wrong: {' '.join(text.split())}"
 
 
 def plan(config: Config, workdir: Path) -> list[tuple[Config, Path]]:
@@ -138,6 +152,10 @@ def main(arguments: list[str]) -> int:
     config, workdir = CONFIG.value, WORKDIR.value
     if config is None or workdir is None:
         refuse("both --config, for instance configs/fomm.py:debug, and --workdir are needed")
+
+    if "://" in workdir:
+        refuse(f"the workdir {workdir} is an address: mount what lies there, and give the path")
+    keep_compiled_programs()
 
     def work(_: list[str]) -> None:
         with joined(COORDINATOR.value or "", PROCESSES.value, PROCESS.value):

@@ -19,6 +19,8 @@ FOLDER, JOB = "jobs", "job.txt"
 """Where submitit keeps what it needs, within the sweep; and in a run directory the job that is at work there."""
 CLUSTERS = {"slurm": submitit.SlurmJob, "local": submitit.LocalJob}
 """Their kinds of jobs. The second is for trying a sweep out: its jobs are processes of this machine."""
+TASKS = ("nodes", "ntasks", "tasks_per_node", "ntasks_per_node")
+"""Parameters that would start a trial several times over."""
 MOST_JOBS = 100
 """How often a trial may reach the end of its job's time."""
 
@@ -64,7 +66,7 @@ def cluster_options(words: Sequence[str]) -> dict[str, Any]:
     """`KEY=VALUE` words as submitit's parameters; a value that is JSON is read as such.
 
     Raises:
-        InputError: a word has no `=`.
+        InputError: a word has no `=`, or asks for several tasks.
     """
     options = {}
     for word in words:
@@ -75,6 +77,8 @@ def cluster_options(words: Sequence[str]) -> dict[str, Any]:
             options[key] = json.loads(value)
         except ValueError:
             options[key] = value
+        if key.removeprefix("slurm_") in TASKS and options[key] != 1:
+            raise InputError(f"a trial is one task on one machine, which uses all its GPUs: leave out {word}")
     return options
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from experiments.command import around_section, write_section
+from experiments.configuration import load_config
 from experiments.sweeps.cluster import cluster_options, open_cluster, run_on_cluster
-from experiments.sweeps.plan import Plan, ablation_trials, ablations, load_config, search_space, search_trial, variants
+from experiments.sweeps.plan import Plan, ablation_trials, ablations, search_space, search_trial, variants
 from experiments.sweeps.study import Run, finished, only_sweep, open_study, read_study, run_grid, run_search
 from experiments.sweeps.table import ablation_table, search_table
 from experiments.sweeps.trial import run_here
@@ -40,7 +41,7 @@ def conduct(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     kind = ABLATIONS if arguments.search is None else SEARCH
     load_config(plan.config, plan.overrides)  # says in one sentence what may be wrong with either
     section = f"{Path(plan.config.partition(':')[0]).stem}-{kind}"
-    page = None if arguments.output is None else check_output(arguments.output, (".md",))
+    page = None if arguments.page is None else check_output(arguments.page, (".md",))
     if page is not None:
         around_section(page, section)
     failures = [] if arguments.table else _run(arguments, plan, kind)
@@ -73,7 +74,10 @@ def _run(arguments: argparse.Namespace, plan: Plan, kind: str) -> list[str]:
 
 
 def _where(arguments: argparse.Namespace, count: int) -> tuple[Run, int]:
-    """What runs a trial, and how many run at a time."""
+    """What runs a trial, and how many run at a time: on a cluster all of a grid, of a search a tenth.
+
+    Optuna learns from the trials that are done, and of those that begin together it knows nothing.
+    """
     if not arguments.slurm:
         jobs = arguments.jobs or 1
         return run_here(jobs, arguments.gpus), jobs
@@ -81,7 +85,8 @@ def _where(arguments: argparse.Namespace, count: int) -> tuple[Run, int]:
     if arguments.slurm_partition:
         options["slurm_partition"] = arguments.slurm_partition
     cluster = open_cluster(arguments.slurm, arguments.workdir, options)
-    return functools.partial(run_on_cluster, cluster), arguments.jobs or count
+    together = count if arguments.search is None else max(1, count // 10)
+    return functools.partial(run_on_cluster, cluster), arguments.jobs or together
 
 
 @contextlib.contextmanager

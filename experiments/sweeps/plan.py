@@ -10,13 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from absl import flags
-from ml_collections import config_flags
-
 from configs.space import Space
 from data_pipelines.datasets import Dataset, open_dataset
+from experiments.configuration import load_config
 from experiments.sweeps.trial import SCORES, Trial
-from experiments.train import explain
 from thf_jax.errors import InputError, nearest
 from thf_jax.training.config import Config
 from thf_jax.training.loop import total_steps
@@ -49,22 +46,6 @@ class Plan:
             "split": self.split,
             "every": self.every,
         }
-
-
-def load_config(text: str, overrides: Sequence[str]) -> Config:
-    """The configuration that `experiments.train` would train by.
-
-    Raises:
-        InputError: there is none, or an override does not fit it.
-    """
-    words, values = ["ablate", f"--config={text}", *overrides], flags.FlagValues()
-    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=words)
-    try:
-        values(words)
-        values.config.system  # noqa: B018  a configuration that could not be loaded says so when it is first asked
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        raise InputError(explain(error)) from error
-    return values.config
 
 
 def file_of(config: str) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import pytest
 from configs.space import Choice, Range
 from data_pipelines.datasets import open_dataset
 from experiments import ablate
+from experiments.configuration import load_config
 from experiments.sweeps import conduct, study
-from experiments.sweeps.plan import Plan, ablation_trials, load_config, search_space, search_trial, variants
+from experiments.sweeps.plan import Plan, ablation_trials, search_space, search_trial, variants
 from experiments.sweeps.trial import LOG, StoppedError, TrialFailedError
 from tests.training.samples import SYSTEMS
 from thf_jax.errors import InputError
@@ -22,7 +23,6 @@ from thf_jax.training.setup import build_recipe
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "configs/fomm.py:debug"
 # ml_collections loads configuration files so.
-pytestmark = pytest.mark.filterwarnings(r"ignore:the load_module\(\) method is deprecated:DeprecationWarning")
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +122,7 @@ def test_an_ablation_that_changes_nothing_is_left_out(capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--config", "configs/fom.py"], "no configuration file 'configs/fom.py'"),
+        (["--config", "configs/fom.py"], "no configuration file configs/fom.py"),
         (["--config", "configs/fomm.py:debgu"], "nearest is 'debug'"),
         (["--config", "configs/base.py"], "configs/base.py"),
         (["--config", CONFIG, "--config.train.stps=2"], "steps"),
@@ -136,7 +136,11 @@ def test_an_ablation_that_changes_nothing_is_left_out(capsys):
         (["--config", CONFIG, "--search", "2", "--only", "full"], "--search takes neither"),
         (["--config", CONFIG, "--gpus", "0", "--jobs", "2"], "give each one at least"),
         (["--config", CONFIG, "--slurm", "--gpus", "0"], "gpus_per_node"),
-        (["--config", CONFIG, "--output", "table.txt"], ".md"),
+        (
+            ["--config", CONFIG, "--slurm", "--slurm-option", "slurm_ntasks_per_node=2"],
+            "leave out slurm_ntasks_per_node",
+        ),
+        (["--config", CONFIG, "--page", "table.txt"], ".md"),
         (["--config", CONFIG, "--table"], "leave out --table"),
     ],
 )
@@ -158,7 +162,7 @@ def test_without_the_extra_it_is_named(tmp_path, monkeypatch, capsys):
 def test_a_failure_is_reported_and_the_others_are_done(tmp_path, began, capsys):
     page = tmp_path / "page.md"
     page.write_text("# Results\n")
-    words = ["--config", CONFIG, "--workdir", str(tmp_path / "sweep"), "--config.train.steps=2", "--output", str(page)]
+    words = ["--config", CONFIG, "--workdir", str(tmp_path / "sweep"), "--config.train.steps=2", "--page", str(page)]
     chosen = ["--only", "full,keypoints_5,zeroth_order", "--seeds", "4"]
     assert ablate.main([*words, *chosen]) == 1
     assert [trial.attributes["variant"] for trial in began] == ["full", "keypoints_5", "zeroth_order"]
@@ -195,6 +199,16 @@ def test_slurm_is_given_its_options_and_all_trials_at_once(tmp_path, began, monk
     assert ablate.main([*words, *slurm]) == 0
     assert opened == [("slurm", tmp_path, {"timeout_min": 90, "gpus_per_node": 2, "slurm_partition": "gpu"})]
     assert at_once == [4] and len(began) == 4
+
+
+@pytest.mark.parametrize(("words", "jobs"), [([], 1), (["--slurm"], 3), (["--slurm", "--jobs", "30"], 30)])
+def test_a_search_on_a_cluster_learns_from_its_first_trials(tmp_path, began, monkeypatch, words, jobs):
+    together = []
+    monkeypatch.setattr(conduct, "open_cluster", lambda *_: "cluster")
+    monkeypatch.setattr(conduct, "run_search", lambda *_, jobs: together.append(jobs) or ["none was run"])
+    given = ["--config", CONFIG, "--workdir", str(tmp_path), "--search", "30"]
+    assert ablate.main([*given, *words]) == 1
+    assert together == [jobs]
 
 
 def test_sigterm_interrupts_a_sweep_that_can_go_on(tmp_path, monkeypatch, capsys):

@@ -57,7 +57,7 @@ def test_nothing_is_scored_for_a_page_or_a_model_that_is_wrong(tmp_path, monkeyp
     monkeypatch.setattr(compare, "score", lambda *_: pytest.fail("scored"))
     path = tmp_path / "page.md"
     path.write_text("<!-- reconstruction: begin -->")
-    words = ["--model", "fomm-mini46", "--data", "moving_heads", "--output", str(path)]
+    words = ["--model", "fomm-mini46", "--data", "moving_heads", "--page", str(path)]
     assert compare.main(words) == 2 and "has the comment" in capsys.readouterr().err
     path.write_text("")
     assert compare.main(words) == 2 and "fomm-mini64" in capsys.readouterr().err

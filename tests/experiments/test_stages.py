@@ -112,3 +112,11 @@ def test_stages_go_on_where_they_were_stopped(tmp_path, dataset, capsys, monkeyp
 def test_an_unknown_stage_is_one_sentence():
     with pytest.raises(InputError, match="no variant named 'adversarail'; the nearest is 'adversarial'"):
         planned(get_config("debug"), NAME, Path("runs"), ["adversarail"], {})
+
+
+def test_what_is_wrong_with_a_later_stage_is_said_before_the_first(tmp_path, dataset):
+    stages = plan(tmp_path)
+    stages[1][0].train.batch_size = 9
+    with pytest.raises(InputError, match=r"in the stage of .*/adversarial, a batch of 9 does not divide evenly"):
+        train.run_all(stages)
+    assert not list(tmp_path.iterdir())

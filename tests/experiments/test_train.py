@@ -17,8 +17,9 @@ SIDE = 8
 
 @pytest.fixture
 def trained(monkeypatch):
-    """The datasets that training was started with; it takes no step."""
+    """The datasets that training was started with; it takes no step, and the configuration need not fit them."""
     datasets = []
+    monkeypatch.setattr(train, "check", lambda *_, **__: None)
     monkeypatch.setattr(train, "train", lambda config, workdir, dataset, **_: datasets.append(dataset))
     return datasets
 
@@ -26,7 +27,7 @@ def trained(monkeypatch):
 def run(location, workdir):
     config = get_config("debug")
     config.size, config.data.location = SIDE, str(location)
-    train.run(config, workdir)
+    train.run_all([(config, workdir)])
 
 
 def save_clip(folder):
@@ -55,6 +56,16 @@ def test_sound_data_is_not_spoken_of(tmp_path, trained, capsys):
         run(location, tmp_path / "run")
     assert len(trained) == 2
     assert capsys.readouterr().err == ""
+
+
+def test_an_address_is_no_workdir(monkeypatch, capsys):
+    options = {"CONFIG": get_config("debug"), "WORKDIR": "gs://bucket/run"}
+    for name, value in options.items():
+        monkeypatch.setattr(train, name, SimpleNamespace(value=value))
+    with pytest.raises(SystemExit) as ended:
+        train.main(["train"])
+    assert ended.value.code == 2
+    assert "gs://bucket/run is an address: mount what lies there" in capsys.readouterr().err
 
 
 def test_an_empty_split_stops(tmp_path, trained):

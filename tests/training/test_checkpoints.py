@@ -11,6 +11,7 @@ import pytest
 from configs.fomm import get_config
 from data_pipelines.loader import pair_batches
 from tests.training.blend import beginning, judged
+from tests.training.quick import quick, quick_steps  # noqa: F401
 from tests.training.samples import ADVERSARIAL, MemoryDataset, assert_equal, tiny
 from thf_jax.errors import InputError
 from thf_jax.training import checkpoints
@@ -70,6 +71,24 @@ def test_checkpoints_of_another_configuration_are_refused(tmp_path):
         train(tiny(**{"train.steps": 3, "model.detector.count": 2}), tmp_path, dataset)
     assert (tmp_path / "config.json").read_text() == before
     assert checkpoints.restore_animator(tmp_path).settings["detector"]["count"] == 3
+
+
+def test_what_a_step_sees_stays_what_it_was_and_other_changes_are_written_down(tmp_path, quick_steps, capsys):  # noqa: F811
+    def begin(**changes):
+        return train(quick(**changes), tmp_path, MemoryDataset(), arguments=["some", "words"])
+
+    begin(**{"train.steps": 1})
+    before = (tmp_path / "config.json").read_text()
+    for entry, value in {"seed": 1, "train.batch_size": 16, "data.mirror": 0.25}.items():
+        with pytest.raises(InputError, match=f"was begun with {entry}=.* and cannot go on with {value}"):
+            begin(**{"train.steps": 2, entry: value})
+    assert (tmp_path / "config.json").read_text() == before
+    begin(**{"train.steps": 2, "optimizer.learning_rate": 1e-3})
+    assert "train.steps was 1 until now, and is 2" in capsys.readouterr().out
+    begin(**{"train.steps": 2, "optimizer.learning_rate": 1e-3})
+    run = json.loads((tmp_path / "run.json").read_text())
+    changed = [sorted(each.get("changes", {})) for each in [*run["before"], run]]
+    assert changed == [[], ["optimizer.learning_rate", "train.steps"], []]
 
 
 def same(first, second):

@@ -37,7 +37,7 @@ def joined(coordinator: str = "", processes: int | None = None, process: int | N
 
     Args:
         coordinator: `HOST:PORT`, where process 0 can be reached and the port is free.
-        processes: how many there are.
+        processes: how many there are; alone, how many JAX has to find by itself.
         process: the number of this one, from 0.
 
     Raises:
@@ -45,8 +45,12 @@ def joined(coordinator: str = "", processes: int | None = None, process: int | N
         PeersLostError: the processes do not find each other, or a computation of all of them failed. Where JAX itself
             notices that one is gone, this process ends with a sentence and status 1.
     """
-    given = _given(coordinator, processes, process)
-    if not (_start(*given) if given else _launched() and _start()):
+    found_by_itself = not coordinator and process is None
+    given = None if found_by_itself and processes is not None else _given(coordinator, processes, process)
+    started = _start(*given) if given else _launched() and _start()
+    if processes not in (None, jax.process_count()):
+        raise InputError(f"--processes is {processes}, and JAX has found {jax.process_count()}: start all of them")
+    if not started:
         yield
         return
     _end_with_a_sentence()
