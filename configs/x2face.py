@@ -65,7 +65,6 @@ def sweep() -> Space:
         "optimizer.learning_rate": Range(1e-4, 1e-2, log=True),  # of gradient descent, too
         "optimizer.kind": Choice(("sgd", "adam")),
         "model.driving.code": Choice((16, 32, 64, 128)),
-        "data.sources": Choice((1, 2, 3)),
         "data.mirror": Choice((0.0, 0.5)),
     }
 

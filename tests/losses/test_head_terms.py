@@ -38,6 +38,21 @@ def test_a_perfect_pose_costs_nothing_far_from_the_front(angles):
     assert head_terms.head_pose(motion, degrees + jnp.array([0, 0, 1.5])) == pytest.approx(1.5, abs=0.05)
 
 
+@pytest.mark.parametrize(("ours", "label"), [(92, 88), (88, 92), (-88, -92), (96, 93), (86, 88)])
+@pytest.mark.parametrize(("order", "middle"), [("pitch_yaw_roll", 0), ("roll_pitch_yaw", 1)])
+def test_a_head_in_profile_is_no_turn_away_from_one_a_little_further(ours, label, order, middle):
+    """Read back from a rotation, a middle angle of 92 is 88, and the outer ones are half a turn off."""
+
+    def loss(angle):
+        degrees = jnp.zeros((1, 3)).at[:, middle].set(angle)
+        motion = HeadMotion(rotation_matrix(*degrees.T, order=order, pi=np.pi), numbers(1, 3), numbers(1, 5, 3))
+        return head_terms.head_pose(motion, jnp.zeros((1, 3)).at[:, middle].set(label), order=order, pi=np.pi)
+
+    value, slope = jax.value_and_grad(loss)(jnp.float32(ours))
+    assert value == pytest.approx(abs(ours - label), abs=0.01)
+    assert slope == pytest.approx(np.sign(ours - label), abs=0.01)
+
+
 def test_frames_without_a_label_do_not_count():
     labels = jnp.array([[np.nan, np.nan, np.nan], [-40, 24, -15]], jnp.float32)
     loss, slope = jax.value_and_grad(lambda motion: head_terms.head_pose(motion, labels))(heads())

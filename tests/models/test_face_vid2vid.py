@@ -10,6 +10,7 @@ from tests.models.samples import pictures
 from thf_jax.errors import InputError
 from thf_jax.interop.shapes import variable_shapes
 from thf_jax.models import build
+from thf_jax.models.appearance import AppearanceEncoder
 from thf_jax.models.volume_generator import pixel_shuffle
 from thf_jax.ops.rotation import rotation_matrix
 
@@ -79,3 +80,8 @@ def test_a_pixel_shuffle_lays_channels_out_as_pixels():
     assert y.shape == (1, 4, 6, 3)
     for h, w, c, i, j in np.ndindex(2, 3, 3, 2, 2):
         assert y[0, 2 * h + i, 2 * w + j, c] == x[0, h, w, 4 * c + 2 * i + j]
+
+
+def test_a_picture_that_cannot_be_halved_evenly_is_refused():
+    with pytest.raises(InputError, match="halves its picture 2 times: the sides must be multiples of 4, not 32 x 34"):
+        jax.eval_shape(AppearanceEncoder(width=4).init, jax.random.key(0), jnp.zeros((1, 32, 34, 3)))

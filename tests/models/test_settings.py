@@ -171,8 +171,8 @@ def test_an_unknown_name_is_answered_with_the_nearest(system, settings, sentence
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"detector": {"jacobians": "every"}}, "'each', 'shared', 'principal_axes' or None, not 'every'"),
-        ({"detector": {"covariance": "matrix"}}, "'heatmap', 'isotropic', 'jacobian' or None, not 'matrix'"),
+        ({"detector": {"jacobians": "every"}}, "choose one of each, principal_axes, shared, or None"),
+        ({"detector": {"covariance": "matrix"}}, "choose one of heatmap, isotropic, jacobian, or None"),
         ({"detector": {"jacobians": None, "covariance": "jacobian"}}, "without jacobians has no covariance of theirs"),
         ({"detector": {"scale": 0.3}}, "is 1, 1/2, 1/3, ..., not 0.3"),
     ],

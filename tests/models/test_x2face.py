@@ -75,6 +75,16 @@ def test_the_embedded_face_is_the_mean_of_laid_out_sources_by_confidence(whole):
     np.testing.assert_allclose(encoded.motion.code, whole.motion(SOURCES[:, 0]).code, atol=1e-5)
 
 
+def test_a_confidence_without_bounds_decides_alone(whole):
+    """exp of it would be infinite, and the face not a number."""
+    sure = jax.tree.map(lambda x: x, whole.variables)
+    last = sure["params"]["embedding"]["unet"]["up_0"]["conv"]
+    last["kernel"] = last["kernel"].at[..., 2].multiply(1e5)
+    assert np.abs(unet(sure, "embedding", UNet(3, 8, True, **WIDTHS), SOURCES[0])[..., 2]).max() > 1000
+    encoded = Whole(whole.module, sure).encode(SOURCES)
+    assert np.isfinite(encoded.image).all()
+
+
 def test_one_source_and_the_same_one_thrice_give_one_face(whole):
     one, thrice = whole.encode(SOURCES[:, 0]), whole.encode(jnp.stack([SOURCES[:, 0]] * 3, 1))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), one, thrice)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.nn.samples import correlate, numbers
 from thf_jax.errors import InputError
+from thf_jax.nn import convolution
 from thf_jax.nn.convolution import SMALL_MAP, average_pool, convolve, convolve_doubled, double
 
 KERNEL = numbers(3, 3, 2, 4, seed=1)
@@ -71,10 +72,14 @@ def test_the_form_for_small_maps_has_the_gradients_of_the_library():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 4)])
-def test_convolving_a_doubled_map_for_less(size):
+@pytest.mark.parametrize("fewest", [0, convolution.DOUBLED_MAP])
+def test_convolving_a_doubled_map_for_less(size, fewest, monkeypatch):
+    monkeypatch.setattr(convolution, "DOUBLED_MAP", fewest)
     x = numbers(2, *size, 2)
     expected = correlate(np.asarray(double(x)), np.asarray(KERNEL), 1)
-    np.testing.assert_allclose(jax.jit(convolve_doubled)(x, KERNEL), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        jax.jit(lambda *given: convolve_doubled(*given))(x, KERNEL), expected, rtol=1e-4, atol=1e-4
+    )
 
 
 def test_average_pool_drops_an_odd_last_row_and_column():

@@ -124,3 +124,10 @@ def test_shrinking_blurs_only_if_it_shall(scale):
     image, step = numbers(8, 12, 3), round(1 / scale)
     np.testing.assert_array_equal(shrink(image, scale, antialias=False), image[::step, ::step])
     np.testing.assert_array_equal(shrink(image, scale), downsample(image, scale))
+
+
+@pytest.mark.parametrize("scale", [0.4, 0.3, 0.7, 2.5])
+def test_shrinking_by_no_whole_number_is_refused_with_blur_and_without(scale):
+    for antialias in (True, False):
+        with pytest.raises(InputError, match="is 1, 1/2, 1/3"):
+            shrink(numbers(8, 8, 1), scale, antialias=antialias)

@@ -178,3 +178,16 @@ def test_a_narrow_covariance_is_a_narrow_heatmap(variance):
     covariance = jnp.array([[[variance, 0], [0, variance]]])
     wide = gaussian_heatmaps(jnp.array([[0.022, 0.0]]), (3, 3), variance=1.0, covariance=covariance)
     assert float(wide[1, 1, 0]) == pytest.approx(np.exp(-0.5 * 0.022**2 / variance), rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e-21, 1e-25, 0.0])
+def test_a_collapsed_covariance_is_a_point_and_no_map_of_ones(size):
+    def heatmap(covariance):
+        return gaussian_heatmaps(jnp.array([[0.0, 0.0]]), (5, 5), variance=1.0, covariance=covariance)
+
+    covariance = size * jnp.eye(2)[None]
+    expected = np.zeros((5, 5, 1), np.float32)
+    expected[2, 2] = 1
+    np.testing.assert_array_equal(heatmap(covariance), expected)
+    slope = jax.grad(lambda x: (heatmap(x) * numbers(5, 5, 1)).sum())(covariance)
+    np.testing.assert_array_equal(slope, np.zeros((1, 2, 2)))

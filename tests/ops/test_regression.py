@@ -33,3 +33,10 @@ def test_an_input_that_never_changes_gets_nothing_and_one_told_twice_is_shared()
     assert (matrix[:, 3] == 0).all()
     np.testing.assert_allclose(matrix[:, [0, 4]], alone[:, [0, 0]] / 2, atol=1e-8)
     np.testing.assert_allclose(offset, alone_offset, atol=1e-8)
+
+
+@pytest.mark.parametrize(("value", "count"), [(0.1, 50), (1 / 3, 100), (1e-9 / 7, 30), (0.0, 10)])
+def test_the_rounding_of_an_input_that_never_changes_explains_nothing(value, count):
+    inputs = np.concatenate([RANDOM.standard_normal((count, 1)), np.full((count, 1), value)], axis=1)
+    matrix, _ = ridge(inputs, inputs[:, :1] + RANDOM.standard_normal((count, 1)))
+    assert (matrix[:, 1] == 0).all() and (matrix[:, 0] != 0).all()

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from thf_jax.ops.rotation import PUBLISHED_PI, angles_of, rotation_matrix
+from thf_jax.ops.rotation import PUBLISHED_PI, angles_of
 from thf_jax.types import HeadMotion, Keypoints
 
 Scalar = Float[Array, ""]
@@ -24,15 +24,19 @@ def head_pose(
     Args:
         degrees: yaw, pitch and roll, from labels that come with the data or from a network that was taught to see them;
             no gradient flows into them. NaN where nobody knows, such as a frame without a face.
-        order, pi: how the model composes rotations, see `ops.rotation.rotation_matrix`. Where the middle angle is more
-            than a quarter turn, both rotations are read as the same one within it.
+        order, pi: how the model composes rotations, see `ops.rotation.rotation_matrix`. A rotation is made of two
+            triples of angles, the middle one within a quarter turn and beyond it; the nearer to the label counts.
     """
     known = jnp.isfinite(degrees).all(-1)
     labels = jnp.where(known[:, None], jax.lax.stop_gradient(degrees), 0)  # chosen first: NaN spreads
-    wanted = rotation_matrix(*jnp.moveaxis(labels, -1, 0), order=order, pi=pi)
-    ours, goal = (jnp.stack(angles_of(turn, order=order, pi=pi), -1) for turn in (motion.rotation, wanted))
-    whole = 360 * math.pi / pi  # a turn, in the model's degrees
-    off = jnp.abs((ours - goal + whole / 2) % whole - whole / 2).astype(jnp.float32).sum(-1)
+    within = jnp.stack(angles_of(motion.rotation, order=order, pi=pi), -1)
+    half = 180 * math.pi / pi  # of a turn, in the model's degrees
+    middle = jnp.array([name == order.split("_")[1] for name in ("yaw", "pitch", "roll")])
+    beyond = half + jnp.where(middle, -within, within)
+    off = [
+        jnp.abs((angles - labels + half) % (2 * half) - half).astype(jnp.float32).sum(-1) for angles in (within, beyond)
+    ]
+    off = jnp.minimum(*off)
     return jnp.where(known, off, 0).sum() / jnp.maximum(known.astype(jnp.float32).sum(), 1)
 
 

@@ -3,6 +3,7 @@
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from thf_jax.errors import InputError
 from thf_jax.nn.blocks import DownBlock, ResidualBlock, SameBlock, widths
 from thf_jax.nn.layers import Conv
 from thf_jax.nn.volume import to_volume
@@ -28,6 +29,12 @@ class AppearanceEncoder(nn.Module):
 
     @nn.compact
     def __call__(self, image: Float[Array, "b y x 3"], *, train: bool = False) -> Float[Array, "b z h w c"]:
+        times = 2**self.down_blocks
+        if image.shape[1] % times or image.shape[2] % times:
+            raise InputError(
+                f"an appearance encoder halves its picture {self.down_blocks} times: the sides must be multiples of "
+                f"{times}, not {image.shape[1]} x {image.shape[2]}; take another size or depth"
+            )
         x = SameBlock(self.width, self.first_size, name="first")(image, train=train)
         for index, features in enumerate(widths(self.width, self.most, self.down_blocks)):
             x = DownBlock(features, name=f"down_{index}")(x, train=train)

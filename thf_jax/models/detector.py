@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from thf_jax.errors import InputError
+from thf_jax.errors import InputError, nearest
 from thf_jax.nn.hourglass import Hourglass
 from thf_jax.nn.layers import Conv
 from thf_jax.ops.filtering import shrink
@@ -13,8 +13,8 @@ from thf_jax.ops.keypoints import expected_position, expected_values, heatmap_co
 from thf_jax.ops.linalg2 import principal_axes, product, smallest_singular_value
 from thf_jax.types import Keypoints
 
-JACOBIANS = ("each", "shared", "principal_axes", None)
-COVARIANCES = ("heatmap", "isotropic", "jacobian", None)
+JACOBIANS = ("each", "shared", "principal_axes")
+COVARIANCES = ("heatmap", "isotropic", "jacobian")
 
 
 def _identity_jacobians(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> Array:
@@ -72,14 +72,9 @@ class KeypointDetector(nn.Module):
         return Keypoints(position, jacobian, self._covariance(jacobian, spread))
 
     def _check(self) -> None:
-        if self.jacobians not in JACOBIANS:
-            raise InputError(
-                f"a detector's jacobians are 'each', 'shared', 'principal_axes' or None, not {self.jacobians!r}"
-            )
-        if self.covariance not in COVARIANCES:
-            raise InputError(
-                f"a detector's covariance is 'heatmap', 'isotropic', 'jacobian' or None, not {self.covariance!r}"
-            )
+        for entry, known in {"jacobians": JACOBIANS, "covariance": COVARIANCES}.items():
+            if (value := getattr(self, entry)) not in (*known, None):
+                raise InputError(f"a detector's {entry} cannot be {value!r}{nearest(str(value), known)}, or None")
         if self.covariance == "jacobian" and self.jacobians is None:
             raise InputError("a detector without jacobians has no covariance of theirs: take 'heatmap' or None")
 

@@ -47,22 +47,21 @@ class Generator(nn.Module):
 
     def __call__(self, encoded: EncodedImage, motion: Keypoints, warp: Warp, *, train: bool = False) -> Rendering:
         """The picture for this warp; of the source its image and its features count, which `encode` gave."""
-        skips = list(encoded.features)
-        smallest = skips.pop() if not self.skips else skips[-1]
-        x = self._blend(smallest, None, warp)
+        moved = [self._moved(values, warp) for values in encoded.features]  # once each: its gradient takes long
+        x = _blended(*moved[-1], 0)
         for block in self.residual:
             x = block(x, train=train)
         for block in self.up:
             if self.skips:
-                x = self._blend(skips.pop(), x, warp)
+                x = _blended(*moved.pop(), x)
             x = block(x, train=train)
         if self.skips:
-            x = self._blend(skips.pop(), x, warp)
+            x = _blended(*moved.pop(), x)
         painted = nn.sigmoid(self.final(x))
-        return Rendering(self._blend(encoded.image, painted, warp) if self.skips else painted, warp)
+        return Rendering(_blended(*self._moved(encoded.image, warp), painted) if self.skips else painted, warp)
 
-    def _blend(self, values: Array, painted: Array | None, warp: Warp) -> Array:
-        """Warped source values where they are visible, and elsewhere what was painted (nothing where that is None)."""
+    def _moved(self, values: Array, warp: Warp) -> tuple[Array, Array | None]:
+        """Source values that are warped, and at their size where they are visible (None: everywhere)."""
         shape = values.shape[1:3]
 
         def move(source: Array, grid: Array) -> Array:
@@ -70,6 +69,10 @@ class Generator(nn.Module):
 
         moved = jax.vmap(move)(values, warp.grid)
         if warp.visibility is None:
-            return moved
-        visibility = jax.vmap(lambda x: resize_map(x, shape))(warp.visibility).astype(moved.dtype)
-        return moved * visibility + (0 if painted is None else painted * (1 - visibility))
+            return moved, None
+        return moved, jax.vmap(lambda x: resize_map(x, shape))(warp.visibility).astype(moved.dtype)
+
+
+def _blended(moved: Array, visibility: Array | None, painted: Array | int) -> Array:
+    """The moved values where they are visible, and what was painted elsewhere."""
+    return moved if visibility is None else moved * visibility + painted * (1 - visibility)

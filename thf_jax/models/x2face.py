@@ -46,8 +46,11 @@ class EmbeddingNetwork(nn.Module):
         flow, confidence = jnp.split(network(images, train=train), [2], axis=-1)
         grid = pixel_grid((h, w), flow.dtype) + jnp.tanh(flow)
         laid_out = jax.vmap(lambda image, at: sample(image, at, align_corners=self.align_corners))(images, grid)
-        weight = (jnp.exp(confidence) + LEAST_CONFIDENCE).reshape(b, n, h, w, 1)
-        face = (weight * laid_out.reshape(b, n, h, w, 3)).sum(axis=1) / weight.sum(axis=1)
+        laid_out, confidence = laid_out.reshape(b, n, h, w, 3), confidence.reshape(b, n, h, w, 1)
+        # Relative to the most that a pixel has, so that none is infinite.
+        most = jax.lax.stop_gradient(jnp.maximum(confidence.max(axis=1, keepdims=True), 0))
+        weight = jnp.exp(confidence - most) + LEAST_CONFIDENCE * jnp.exp(-most)
+        face = laid_out[:, 0] if n == 1 else (weight * laid_out).sum(axis=1) / weight.sum(axis=1)
         return face, grid.reshape(b, n, h, w, 2)[:, 0]
 
 

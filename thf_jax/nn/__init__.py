@@ -1,1 +1,1 @@
-"""Networks that know nothing of source or driving: blocks, hourglass, discriminator, VGG. All act on [b h w c]."""
+"""Networks that know nothing of source or driving, on maps [b h w c] and volumes [b z h w c]."""

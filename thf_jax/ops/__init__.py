@@ -1,1 +1,1 @@
-"""Pure functions of arrays: one example, channels last, no parameters. Batch them with `jax.vmap`."""
+"""Pure functions of arrays: one example, channels last, no parameters. Leading axes `*b` broadcast; else `jax.vmap`."""

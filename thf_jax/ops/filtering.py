@@ -21,15 +21,20 @@ def antialias_kernel(scale: float, *, sigma: float | None = None) -> np.ndarray:
     Raises:
         InputError: the scale is not one over a whole number.
     """
-    step = round(1 / scale) if 0 < scale <= 1 else 0
-    if not math.isclose(step * scale, 1, rel_tol=1e-6):
-        raise InputError(f"the scale of an anti-aliased down-sampling is 1, 1/2, 1/3, ..., not {scale}")
+    step = _step(scale)
     if step == 1:
         return np.ones(1, np.float32)
     width = (step - 1) / 2 if sigma is None else sigma
     reach = round(4 * width)
     weights = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * width**2))
     return (weights / weights.sum()).astype(np.float32)
+
+
+def _step(scale: float) -> int:
+    step = round(1 / scale) if 0 < scale <= 1 else 0
+    if not math.isclose(step * scale, 1, rel_tol=1e-6):
+        raise InputError(f"the scale of a down-sampling is 1, 1/2, 1/3, ..., not {scale}")
+    return step
 
 
 def downsample(image: Float[Array, "h w c"], scale: float, *, sigma: float | None = None) -> Float[Array, "y x c"]:
@@ -45,19 +50,25 @@ def downsample(image: Float[Array, "h w c"], scale: float, *, sigma: float | Non
 
     def pass_along(values: Array, axis: int) -> Array:
         size = values.shape[axis]
-        kept = jnp.arange(0, size, step)
+        kept = np.arange(0, size, step)
         # A band matrix: one small product is faster than a convolution of a few channels, on accelerators too.
-        offsets = jnp.arange(size)[None, :] - kept[:, None] + reach
+        offsets = np.arange(size)[None, :] - kept[:, None] + reach
         inside = (offsets >= 0) & (offsets < len(kernel))
-        band = jnp.where(inside, jnp.asarray(kernel)[jnp.clip(offsets, 0, len(kernel) - 1)], 0).astype(values.dtype)
-        return jnp.moveaxis(jnp.tensordot(band, values, (1, axis)), 0, axis)
+        band = jnp.asarray(np.where(inside, kernel[np.clip(offsets, 0, len(kernel) - 1)], 0), values.dtype)
+        precise = jax.lax.Precision.HIGHEST  # or accelerators round pixels and weights, and pictures darken
+        return jnp.moveaxis(jnp.tensordot(band, values, (1, axis), precision=precise), 0, axis)
 
     return pass_along(pass_along(image, 0), 1)
 
 
 def shrink(image: Float[Array, "h w c"], scale: float, *, antialias: bool = True) -> Float[Array, "y x c"]:
-    """`downsample`, or without `antialias` every (1 / scale)-th pixel as it is, the first one included."""
-    return downsample(image, scale) if antialias else image[:: round(1 / scale), :: round(1 / scale)]
+    """`downsample`, or without `antialias` every (1 / scale)-th pixel as it is, the first one included.
+
+    Raises:
+        InputError: the scale is not one over a whole number.
+    """
+    step = _step(scale)
+    return downsample(image, scale) if antialias else image[::step, ::step]
 
 
 def pyramid(image: Float[Array, "h w c"], scales: Sequence[float]) -> list[Float[Array, "_h _w c"]]:

@@ -56,11 +56,14 @@ def gaussian_heatmaps(
         variance: in squared coordinate units; the published systems use 0.01, a standard deviation of a tenth of half
             the image.
         covariance: takes the place of the variance, one matrix a keypoint: exp(-(z - p)^T covariance^-1 (z - p) / 2).
+            One without an entry of `SMALLEST_EIGENVALUE` gets that much of the unit matrix added.
     """
     offset = pixel_grid(shape, position.dtype)[..., None, :] - position
     if covariance is None:
         return jnp.exp(-0.5 * jnp.sum(offset**2, axis=-1) / variance)
     # Inverted at a size of 1: the guard of `inverse` is meant for a flat shape, not for a small one.
-    size = jnp.maximum(jnp.abs(covariance).max((-2, -1), keepdims=True), SMALLEST_EIGENVALUE)
+    size = jax.lax.stop_gradient(jnp.abs(covariance).max((-2, -1), keepdims=True))
+    collapsed = jnp.where(size < SMALLEST_EIGENVALUE, SMALLEST_EIGENVALUE * jnp.eye(2, dtype=size.dtype), 0)
+    covariance, size = covariance + collapsed, jnp.maximum(size, SMALLEST_EIGENVALUE)
     inverted, precise = inverse(covariance / size) / size, jax.lax.Precision.HIGHEST
     return jnp.exp(-0.5 * jnp.einsum("hwki,kij,hwkj->hwk", offset, inverted, offset, precision=precise))

@@ -27,7 +27,8 @@ def inverse(matrix: Float[Array, "*b 2 2"]) -> Float[Array, "*b 2 2"]:
     """The inverse of each matrix by its adjugate.
 
     A determinant smaller in magnitude than `SMALLEST_DETERMINANT` is replaced by that bound with the same sign (0
-    counts as positive), so that a collapsed Jacobian gives a large finite matrix and finite gradients, never NaN.
+    counts as positive), so that a collapsed Jacobian gives a finite matrix and finite gradients, never NaN. Of 0 the
+    result is 0.
     """
     (a, b), (c, d) = jnp.moveaxis(matrix, (-2, -1), (0, 1))
     exact = determinant(matrix)

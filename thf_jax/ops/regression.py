@@ -15,9 +15,12 @@ def ridge(
     """
     centre, goal = inputs.mean(axis=0, dtype=np.float64), targets.mean(axis=0, dtype=np.float64)
     deviation = inputs.std(axis=0, dtype=np.float64)
-    scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    # The deviation of numbers that are all alike is their rounding error, not 0.
+    moving = deviation > 1e-12 * np.abs(inputs).max(axis=0)
+    scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=moving)
     x = (inputs - centre) * scale
     rows = np.sqrt(strength * len(x)) * np.eye(x.shape[1])
-    solution = np.linalg.lstsq(np.concatenate([x, rows]), np.concatenate([targets - goal, 0 * rows[:, :1] * goal]))[0]
+    wanted = np.concatenate([targets - goal, np.zeros((len(rows), goal.size))])
+    solution = np.linalg.lstsq(np.concatenate([x, rows]), wanted)[0]
     matrix = solution.T * scale
     return matrix, goal - matrix @ centre

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from thf_jax.errors import InputError
+
 Padding = Literal["zeros", "edge", "reflection"]
 
 
@@ -114,7 +116,12 @@ def resize_map(
     A flow is resized as the absolute positions that it holds, as the published systems do: the borders of an enlarged
     identity flow are therefore clamped to the outermost coarse positions. The map itself is returned where the shape is
     right already.
+
+    Raises:
+        InputError: no such method.
     """
+    if method not in ("linear", "nearest"):
+        raise InputError(f"a map is resized by 'linear' or 'nearest', not by {method!r}")
     if values.shape[:-1] == tuple(shape):
         return values
     if method == "nearest":
