@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from tests.nn.samples import correlate, numbers, positive
 from thf_jax.nn.convolution import double
@@ -78,3 +79,30 @@ def test_a_group_sees_no_other_groups_channels():
         feature_group_count=3,
     )
     np.testing.assert_allclose(module.apply(variables, x), lax + variables["params"]["bias"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "digits"), [(jnp.float32, 1e-5), (jnp.bfloat16, 1e-2)])
+def test_two_convolutions_as_one_are_what_they_are_apart(kind, digits):
+    class Heads(nn.Module):
+        together: bool
+
+        @nn.compact
+        def __call__(self, x):
+            first = Conv(2, 3, padding=0, precise_result=True, bias_cancels=True, name="first")
+            second = Conv(3, 3, padding=0, precise_result=True, name="second")
+            return first.beside(second, x) if self.together else (first(x), second(x))
+
+    x = numbers(2, 8, 9, 4).astype(kind)
+    variables = Heads(False).init(jax.random.key(0), x)
+    jax.tree.map(np.testing.assert_array_equal, variables, Heads(True).init(jax.random.key(0), x))
+
+    def loss(variables, together):
+        results = Heads(together).apply(variables, x)
+        return sum((result * numbers(*result.shape)).sum() for result in results), results
+
+    (_, apart), slopes = jax.value_and_grad(loss, has_aux=True)(variables, False)
+    (_, joined), joint_slopes = jax.value_and_grad(loss, has_aux=True)(variables, True)
+    assert [result.dtype for result in joined] == [jnp.float32] * 2
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=digits, atol=digits), apart, joined)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=digits, atol=10 * digits), slopes, joint_slopes)
+    assert not np.asarray(joint_slopes["params"]["first"]["bias"]).any()

@@ -82,28 +82,31 @@ class DenseMotion(nn.Module):
         for index in range(self.group_blocks):
             channels = GroupBlock(groups=flows.shape[1], name=f"group{index}")(channels, train=train)
         features = Hourglass(self.width, self.depth, self.most, name="hourglass")(channels, train=train)
-        logits, correction = self._logits(features, flows.shape[1])
+        logits, correction, visibility = self._maps(features, flows.shape[1])
         masks = nn.softmax(logits, axis=-1)
-        visibility = None
-        if self.visibility:
-            visibility = nn.sigmoid(Conv(1, self.head, precise_result=True, name="visibility")(features))
         grid = jax.vmap(blend_flows)(flows, masks)
         grid = grid if correction is None else grid + correction
         deformed = jax.vmap(self._deform)(image, grid)
         return Warp(grid=grid, visibility=visibility, masks=masks, candidates=candidates, deformed=deformed)
 
-    def _logits(self, features: Array, motions: int) -> tuple[Array, Array | None]:
-        """Of the masks, and the flow's correction, which comes out of the same convolution."""
+    def _maps(self, features: Array, motions: int) -> tuple[Array, Array | None, Array | None]:
+        """The masks' logits, the flow's correction, which has no weights of its own, and the visibility."""
         still = self.background_bias is not None
-        together = Conv(
+        masks = Conv(
             motions + 2 * self.correction,
             self.head,
             kernel_init=nn.initializers.zeros if still else torch_uniform,
             bias_init=_background_first(self.background_bias) if self.background_bias is not None else None,
             precise_result=True,
             name="masks",
-        )(features)
-        return together[..., :motions], together[..., motions:] if self.correction else None
+        )
+        visibility = None
+        if self.visibility:
+            together, logits = masks.beside(Conv(1, self.head, precise_result=True, name="visibility"), features)
+            visibility = nn.sigmoid(logits)
+        else:
+            together = masks(features)
+        return together[..., :motions], together[..., motions:] if self.correction else None, visibility
 
     def _candidates(self, image: Array, source: Keypoints, driving: Keypoints) -> tuple[Array, Array, Array]:
         """For one example: every motion's flow [n h w 2], the source so moved [n h w 3], and its heat-map [n h w 1]."""

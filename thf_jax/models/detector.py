@@ -1,5 +1,7 @@
 """The keypoint detector: where the moving parts are, and how each is stretched and turned."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -62,13 +64,11 @@ class KeypointDetector(nn.Module):
         self._check()
         small = jax.vmap(lambda image: shrink(image, self.scale, antialias=self.antialias))(frame)
         features = Hourglass(self.width, self.depth, self.most, name="hourglass")(small, train=train)
-        logits = Conv(self.count, self.head, self.padding, bias_cancels=True, precise_result=True, name="heatmaps")(
-            features
-        )
+        logits, maps = self._maps(features)
         heatmaps = jax.vmap(lambda x: heatmaps_from_logits(x, temperature=self.temperature, floor=self.floor))(logits)
         position = jax.vmap(expected_position)(heatmaps)
         spread = jax.vmap(heatmap_covariance)(heatmaps, position)
-        jacobian = self._jacobian(features, heatmaps, spread)
+        jacobian = self._jacobian(maps, heatmaps, spread)
         return Keypoints(position, jacobian, self._covariance(jacobian, spread))
 
     def _check(self) -> None:
@@ -78,20 +78,25 @@ class KeypointDetector(nn.Module):
         if self.covariance == "jacobian" and self.jacobians is None:
             raise InputError("a detector without jacobians has no covariance of theirs: take 'heatmap' or None")
 
-    def _jacobian(self, features: Array, heatmaps: Array, spread: Array) -> Array | None:
-        if self.jacobians is None:
-            return None
-        if self.jacobians == "principal_axes":
-            return principal_axes(spread)
-        maps = Conv(
+    def _maps(self, features: Array) -> tuple[Array, Array | None]:
+        """The heat-maps' logits, and where the detector predicts Jacobians, their maps."""
+        head = functools.partial(Conv, size=self.head, padding=self.padding, precise_result=True)
+        logits = head(self.count, bias_cancels=True, name="heatmaps")
+        if self.jacobians not in ("each", "shared"):
+            return logits(features), None
+        jacobians = head(
             4 * (self.count if self.jacobians == "each" else 1),
-            self.head,
-            self.padding,
             kernel_init=nn.initializers.zeros,
             bias_init=_identity_jacobians,
-            precise_result=True,
             name="jacobians",
-        )(features)
+        )
+        return logits.beside(jacobians, features)
+
+    def _jacobian(self, maps: Array | None, heatmaps: Array, spread: Array) -> Array | None:
+        if self.jacobians == "principal_axes":
+            return principal_axes(spread)
+        if maps is None:
+            return None
         if self.jacobians == "shared":
             maps = jnp.tile(maps, self.count)
         values = jax.vmap(expected_values)(heatmaps, maps)

@@ -49,19 +49,43 @@ class Conv(nn.Module):
     use_bias: bool = True
     precise_result: bool = False
 
-    @nn.compact
     def __call__(self, x: Float[Array, "b *space c"]) -> Float[Array, "b *small features"]:
-        pad = (self.size - 1) // 2 if self.padding is None else self.padding
+        kernel, bias = self.weights(x)
+        return self._added(self._convolved(x, kernel), bias)
+
+    @nn.compact
+    def weights(
+        self, x: Float[Array, "b *space c"]
+    ) -> tuple[Float[Array, "*window c features"], Float[Array, " features"] | None]:
+        """The kernel for such a map, and the bias."""
         window = (self.size,) * (x.ndim - 2)
         kernel = self.param("kernel", self.kernel_init, (*window, x.shape[-1], self.features))
-        y = convolve_doubled(x, kernel) if self.doubled else convolve(x, kernel, padding=pad, stride=self.stride)
-        y = at_least_float32(y) if self.precise_result else y
         if not self.use_bias:
-            return y
+            return kernel, None
         bias = self.param("bias", self.bias_init or torch_bias(math.prod(window) * x.shape[-1]), (self.features,))
-        if self.bias_cancels:
-            bias = jax.lax.stop_gradient(bias)
-        return y + bias.astype(y.dtype)
+        return kernel, jax.lax.stop_gradient(bias) if self.bias_cancels else bias
+
+    def _convolved(self, x: Array, kernel: Array) -> Array:
+        if self.doubled:
+            return convolve_doubled(x, kernel)
+        pad = (self.size - 1) // 2 if self.padding is None else self.padding
+        return convolve(x, kernel, padding=pad, stride=self.stride)
+
+    def _added(self, y: Array, bias: Array | None) -> Array:
+        y = at_least_float32(y) if self.precise_result else y
+        return y if bias is None else y + bias.astype(y.dtype)
+
+    def beside(
+        self, other: "Conv", x: Float[Array, "b *space c"]
+    ) -> tuple[Float[Array, "b *small features"], Float[Array, "b *small other"]]:
+        """The results of this convolution and of another one of its kind, computed as one.
+
+        Few features leave most of a matrix unit idle, and the map has to be read once only.
+        """
+        (ours, bias), (theirs, others_bias) = self.weights(x), other.weights(x)
+        together = self._convolved(x, jnp.concatenate([ours, theirs], axis=-1))
+        parts = jnp.split(together, [self.features], axis=-1)
+        return self._added(parts[0], bias), other._added(parts[1], others_bias)
 
 
 class Dense(nn.Module):
