@@ -4,24 +4,27 @@ Frames come lazily, one at a time, as uint8 RGB [h w 3].
 """
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
-from av.container import InputContainer
 from av.error import FFmpegError
 from jaxtyping import UInt8
 from PIL import Image, ImageSequence
 
 from data_pipelines.errors import InputError
 from data_pipelines.images import IMAGE_SUFFIXES, as_rgb, opened, over_white, read_frame
+from data_pipelines.timing import FASTEST, Times, at_rate
+from data_pipelines.video import decode_video, open_media, picture_times, reason, upright
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi"})
 CLIP_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES | {".gif"}
 CLIP_KINDS = "a video (mp4, mov, webm, mkv, avi), a gif, a folder of frames or a strip of frames"
+# Seconds. Where one picture stands longer, its frames would not end: the times are damaged.
+LONGEST_PAUSE = 600
 
 Frame = UInt8[np.ndarray, "h w 3"]
 
@@ -41,12 +44,18 @@ class Clip:
     frames: Callable[[], Iterator[Frame]]
 
 
-def open_clip(path: str | Path, *, threads: int = 0) -> Clip:
+def open_clip(path: str | Path, *, threads: int = 0, steady: bool = False) -> Clip:
     """The clip at `path`: a video file, a gif, a folder of frames, or an image that is a strip of square frames.
+
+    The frames are the clip's pictures, each once: what a dataset is made of, to which a repeated picture adds nothing.
+    A video or gif whose pictures do not follow each other evenly thereby loses its times, and its `rate` is a mean.
 
     Args:
         path: of the clip.
         threads: that decode a video; 0 is as many as there are processors.
+        steady: what is to be shown in time, beside sound for instance, is read with this. Where pictures are out of
+            step with the clip's rate by more than half a frame, the rate becomes their usual one, and pictures are
+            repeated and left out as their times ask for, see `at_rate`. Other clips stay as they are.
 
     Raises:
         InputError: there is nothing at `path`, it is no clip, or it has no frames.
@@ -57,10 +66,10 @@ def open_clip(path: str | Path, *, threads: int = 0) -> Clip:
     if not path.is_file():
         raise InputError(f"there is no clip {path}: give {CLIP_KINDS}")
     if path.suffix.lower() == ".gif":
-        return _open_gif(path)
+        return _open_gif(path, steady)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return _open_strip(path)
-    return _open_video(path, threads)
+    return _open_video(path, threads, steady)
 
 
 def list_clips(folder: str | Path) -> list[Path]:
@@ -131,78 +140,67 @@ def _open_strip(path: Path) -> Clip:
     return Clip(path, None, width // height, frames)
 
 
-def _open_gif(path: Path) -> Clip:
-    durations = [image.info.get("duration", 0) for image in _gif_images(path)]
-    # Like browsers, take a frame that claims to last 10 ms or less for one of 100 ms.
-    milliseconds = sum(Fraction(duration) if duration > 10 else 100 for duration in durations)
-    rate = Fraction(1000 * len(durations)) / milliseconds
-    return Clip(path, rate, len(durations), lambda: (as_rgb(over_white(image)) for image in _gif_images(path)))
+def _open_gif(path: Path, steady: bool) -> Clip:
+    milliseconds = [_gif_duration(image) for image in _gif_images(path)]
+    times = Times(np.cumsum([0, *milliseconds[:-1]]), milliseconds[-1], Fraction(1, 1000))
+    clip = Clip(path, times.mean_rate(), len(milliseconds), lambda: (frame for frame, *_ in _gif_frames(path)))
+    return _steadied(clip, times, lambda: _gif_frames(path)) if steady else clip
+
+
+def _gif_frames(path: Path) -> Iterator[tuple[Frame, Fraction | None, Fraction]]:
+    """The frames, each with its time and how long it lasts."""
+    time = Fraction(0)
+    for image in _gif_images(path):
+        lasts = Fraction(_gif_duration(image), 1000)
+        yield as_rgb(over_white(image)), time, lasts
+        time += lasts
+
+
+def _gif_duration(image: Image.Image) -> int:
+    """Milliseconds. Like browsers, take a frame that claims to last 10 or less for one of 100."""
+    stated = round(image.info.get("duration", 0))
+    return stated if stated > 10 else 100
 
 
 def _gif_images(path: Path) -> Iterator[Image.Image]:
-    with opened(path, wanted="a gif") as gif:
+    with opened(path, formats=("GIF",), wanted="a gif") as gif:
         yield from ImageSequence.Iterator(gif)
 
 
-def _open_video(path: Path, threads: int) -> Clip:
+def _open_video(path: Path, threads: int, steady: bool) -> Clip:
     try:
-        with _container(path) as container:
+        with open_media(path) as container:
             if not container.streams.video:
                 raise InputError(f"the file {path} has no pictures in it: give {CLIP_KINDS}")
             stream = container.streams.video[0]
-            rate, length = stream.average_rate or stream.guessed_rate, stream.frames
+            average, guessed, length = stream.average_rate, stream.guessed_rate, stream.frames
     except FFmpegError as error:
-        raise InputError(f"the file {path} cannot be read as a video ({_reason(error)}): give {CLIP_KINDS}") from error
-    if next(_video_frames(path, threads), None) is None:
+        raise InputError(f"the file {path} cannot be read as a video ({reason(error)}): give {CLIP_KINDS}") from error
+    timed = functools.partial(_video_frames, path, threads)
+    if next(timed(), None) is None:
         raise InputError(f"the video {path} has no frames: give one with at least one frame")
-    return Clip(path, rate or None, length or None, lambda: _video_frames(path, threads))
+    # Recordings of browsers say no rate, for which FFmpeg then takes the unit of their times.
+    known = bool(average) and average <= FASTEST
+    times = picture_times(path) if steady or not known else None
+    measured = None if known or times is None else times.mean_rate()
+    rate = measured or average or guessed or None
+    clip = Clip(path, rate, length or None, lambda: (frame for frame, *_ in timed()))
+    return _steadied(clip, times, timed) if steady and times is not None else clip
 
 
-def _video_frames(path: Path, threads: int) -> Iterator[Frame]:
-    return (upright(picture) for _, picture in decode_video(path, threads=threads))
+def _video_frames(path: Path, threads: int) -> Iterator[tuple[Frame, Fraction | None, Fraction]]:
+    """The frames, each with its time and how long it lasts."""
+    return ((upright(picture), picture.time, picture.duration) for picture in decode_video(path, threads=threads))
 
 
-def decode_video(
-    path: Path, *, start: Fraction = Fraction(0), threads: int = 0
-) -> Iterator[tuple[Fraction | None, av.VideoFrame]]:
-    """The decoded pictures of a video in order, each with its time in seconds, None where the video gives it none.
-
-    Decoding begins at a picture before `start` that stands for itself, where the video can be entered there: so a
-    clip out of the middle of a long video costs no more than one at its beginning.
-
-    Raises:
-        InputError: the video is damaged.
-    """
-    try:
-        with _container(path) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            stream.thread_count = threads
-            if start > 0 and stream.time_base:
-                container.seek((stream.start_time or 0) + int(start / stream.time_base), stream=stream)
-            for packet in container.demux(stream):
-                if packet.is_corrupt:
-                    raise InputError(f"the video {path} is damaged (cut off in the middle of a picture)")
-                for picture in packet.decode():
-                    yield _seconds(picture, since=stream.start_time or 0), picture
-    except FFmpegError as error:
-        raise InputError(f"the video {path} is damaged ({_reason(error)})") from error
-
-
-def _seconds(picture: av.VideoFrame, *, since: int) -> Fraction | None:
-    if picture.pts is None or picture.time_base is None:
-        return None
-    return (picture.pts - since) * picture.time_base
-
-
-def upright(frame: av.VideoFrame) -> Frame:
-    """The picture as RGB; phones store a turned one and say by how many degrees counterclockwise to show it."""
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4))
-
-
-def _container(path: Path) -> InputContainer:
-    return av.open(str(path), metadata_errors="replace")
-
-
-def _reason(error: FFmpegError) -> str:
-    return (error.strerror or str(error)).lower()
+def _steadied(clip: Clip, times: Times, timed: Callable[[], Iterator[tuple[Frame, Fraction | None, Fraction]]]) -> Clip:
+    """The clip with frames at a constant rate: itself, if its own rate is one."""
+    if clip.rate is None or times.even_at(clip.rate):
+        return clip
+    if times.longest() > LONGEST_PAUSE:
+        raise InputError(
+            f"a picture of {clip.path} stands still for {float(times.longest()):.0f} seconds: "
+            f"cut out what is longer than {LONGEST_PAUSE}, or convert the clip to a constant frame rate"
+        )
+    rate = min(times.usual_rate() or clip.rate, Fraction(FASTEST))
+    return Clip(clip.path, rate, times.frames_at(rate), lambda: at_rate(timed(), rate))

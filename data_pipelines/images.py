@@ -1,32 +1,47 @@
 """Still images of every usual kind as uint8 RGB [h w 3], and their resizing."""
 
+import io
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from data_pipelines.errors import InputError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+# Pillow looks at what is in a file, not at its name, and starts another program for some of what it knows.
+STILL_FORMATS = ("PNG", "JPEG", "WEBP")
 MINIMUM_SIDE = 16
 # What red, green and blue add to the grey that the eye sees (ITU-R 601), as Pillow's mode "L" has it.
 LUMA = (0.299, 0.587, 0.114)
+
+# Colours that a profile moves by no more than this, of 255, are those of sRGB but for rounding.
+PROFILE_TOLERANCE = 2
 
 # What Pillow raises for damaged files, format by format.
 DAMAGE = (OSError, EOFError, SyntaxError, ValueError, IndexError, struct.error, Image.DecompressionBombError)
 
 
 @contextmanager
-def opened(path: Path, wanted: str = "a png, jpg or webp file") -> Iterator[Image.Image]:
-    """The image file at `path` within a `with` block, where damage to the file raises `InputError`."""
+def opened(
+    path: Path, *, formats: tuple[str, ...] = STILL_FORMATS, wanted: str = "a png, jpg or webp file"
+) -> Iterator[Image.Image]:
+    """The image file at `path` within a `with` block, where damage to the file raises `InputError`.
+
+    Args:
+        path: of the file.
+        formats: Pillow's names of what it may be, whatever its own name says.
+        wanted: the same in words.
+    """
     if not path.is_file():
         raise InputError(f"there is no image {path}: give {wanted}")
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=formats) as image:
             yield image
     except InputError:
         raise
@@ -35,14 +50,15 @@ def opened(path: Path, wanted: str = "a png, jpg or webp file") -> Iterator[Imag
 
 
 def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
-    """The still at `path`, upright, as RGB.
+    """The still at `path`, upright, as sRGB.
 
-    What has no one meaning as 8-bit RGB is refused, not guessed at: what shows through transparent parts, which inks
-    CMYK means, how 16 bits are to be rounded.
+    Colours of another space, as phones take them, are carried over by the picture's profile; a profile that cannot be
+    read is passed over, as viewers do. What has no one meaning as 8-bit RGB is refused, not guessed at: what shows
+    through transparent parts, which inks CMYK means, how 16 bits are to be rounded.
 
     Raises:
-        InputError: there is no file, it is no image, it is damaged, a side is shorter than 16 px, or it has an alpha
-            channel, CMYK colours or 16 bits a channel.
+        InputError: there is no file, it is no image, it is damaged, a side is shorter than 16 px, or it has transparent
+            parts, CMYK colours or 16 bits a channel.
     """
     with opened(Path(path)) as image:
         width, height = image.size
@@ -52,16 +68,48 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
             )
         if trouble := ambiguity(image, Path(path)):
             raise InputError(f"the image {path} {trouble}: save it as 8-bit RGB, a png or jpg, and give that")
-        return as_rgb(ImageOps.exif_transpose(image))
+        return as_rgb(_in_srgb(ImageOps.exif_transpose(image), image.info.get("icc_profile")))
 
 
 def ambiguity(image: Image.Image, path: Path) -> str | None:
-    """What keeps the image from being 8-bit RGB, or None."""
+    """What keeps the image from being 8-bit RGB, or None. An alpha channel that is opaque everywhere does not."""
     if image.mode == "CMYK":
         return "has CMYK colours"
     if image.mode[0] in "IF" or (image.format == "PNG" and _png_depth(path) == 16):
         return "has more than 8 bits a channel"
-    return "has an alpha channel" if image.has_transparency_data else None
+    if image.has_transparency_data and np.asarray(image.convert("RGBA").getchannel("A")).min() < 255:
+        return "has transparent parts"
+    return None
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """The image in the colours of sRGB, by its ICC profile; as it is without one, or with one that does not fit."""
+    if not profile:
+        return image
+    try:
+        colours = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        header = cast(Any, colours.profile)  # Pillow's annotation takes it for a file
+        mode = {"RGB": "RGB", "GRAY": "L"}[header.xcolor_space.strip()]
+        if mode == "L" and image.mode not in ("1", "L", "LA"):
+            return image
+        srgb, fine = ImageCms.createProfile("sRGB"), ImageCms.Flags.HIGHRESPRECALC
+        transform = ImageCms.buildTransform(colours, srgb, mode, "RGB", flags=fine)
+        levels = _levels(mode)
+        moved = np.asarray(ImageCms.applyTransform(levels, transform), int) - np.asarray(levels.convert("RGB"), int)
+        if np.abs(moved).max() <= PROFILE_TOLERANCE:
+            return image
+        pixels = image.convert("L") if mode == "L" else Image.fromarray(as_rgb(image))
+        return ImageCms.applyTransform(pixels, transform) or image
+    except (ImageCms.PyCMSError, OSError, KeyError):
+        return image
+
+
+def _levels(mode: str) -> Image.Image:
+    """A sample of all colours of the mode."""
+    steps = np.linspace(0, 255, 9).round().astype(np.uint8)
+    if mode == "L":
+        return Image.fromarray(steps[None])
+    return Image.fromarray(np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(9, 81, 3))
 
 
 def _png_depth(path: Path) -> int:
@@ -71,7 +119,7 @@ def _png_depth(path: Path) -> int:
 
 
 def read_frame(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """A frame, or a strip of frames, as stored: an alpha channel is dropped, as the published loaders do it."""
+    """A frame, or a strip of frames, as stored: alpha and colour profiles are dropped, as the published loaders do."""
     with opened(path) as image:
         return as_rgb(image)
 

@@ -134,7 +134,7 @@ def _with_sound(animator: Animator, arguments: argparse.Namespace) -> Iterator[t
         except InputError as error:
             print(f"passed over: {error}", file=sys.stderr)
             continue
-        silent, clip = False, open_clip(path)
+        silent, clip = False, open_clip(path, steady=True)
         codes = _codes(animator, (look(frame, animator.size, crop=True) for frame in clip.frames()))
         yield codes, audio_features(sound, clip.rate or UNTIMED_RATE, len(codes))
     if silent:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from jaxtyping import UInt8
 
-from data_pipelines.clips import Frame, decode_video, open_clip, upright
+from data_pipelines.clips import Frame, open_clip
 from data_pipelines.errors import InputError
+from data_pipelines.video import Picture, decode_video, upright
 from data_pipelines.voxceleb.boxes import Box, square_within
 from data_pipelines.voxceleb.recipe import FRAME_RATE
 
@@ -71,21 +71,21 @@ def frames_at(path: Path, first: int, stop: int) -> Iterator[Frame]:
             return
 
 
-def _pictures(path: Path, start: Fraction) -> Iterator[tuple[Fraction, av.VideoFrame]]:
+def _pictures(path: Path, start: Fraction) -> Iterator[tuple[Fraction, Picture]]:
     """The pictures with their times, from one that is shown at `start` or before; from the first where start is 0."""
     pictures = decode_video(path, start=start, threads=1)  # There is a worker for every processor already.
     beginning = next(pictures, None)
-    if beginning is None or beginning[0] is None or beginning[0] > start:
+    if beginning is None or beginning.time is None or beginning.time > start:
         pictures = decode_video(path, threads=1)
     else:
         pictures = itertools.chain([beginning], pictures)
-    for time, picture in pictures:
-        if time is None:
+    for picture in pictures:
+        if picture.time is None:
             raise InputError(f"the video {path} does not say when its pictures are shown")
-        yield time, picture
+        yield picture.time, picture
 
 
-def _with_ends(pictures: Iterator[tuple[Fraction, av.VideoFrame]]) -> Iterator[tuple[av.VideoFrame, Fraction]]:
+def _with_ends(pictures: Iterator[tuple[Fraction, Picture]]) -> Iterator[tuple[Picture, Fraction]]:
     """The pictures with the times at which the next ones follow; the last is shown for as long as it says."""
     last = None
     for time, picture in pictures:
@@ -94,7 +94,7 @@ def _with_ends(pictures: Iterator[tuple[Fraction, av.VideoFrame]]) -> Iterator[t
         last = (time, picture)
     if last is not None:
         time, picture = last
-        yield picture, time + (picture.duration * (picture.time_base or Fraction(0)) or Fraction(1, FRAME_RATE))
+        yield picture, time + (picture.duration or Fraction(1, FRAME_RATE))
 
 
 def _crop(cut: Cut, *, width: int, height: int) -> Box:

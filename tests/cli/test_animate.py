@@ -130,6 +130,8 @@ def photo_of_mode(folder, mode):
         picture = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
     else:
         picture = picture.convert(mode)
+    if mode.endswith("A"):
+        picture.putalpha(128)
     path = folder / ("photo.jpg" if mode == "CMYK" else "photo.png")
     picture.save(path)
     return path

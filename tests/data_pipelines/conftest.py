@@ -31,6 +31,33 @@ def make_video() -> MakeVideo:
     return _make_video
 
 
+def _make_timed_video(
+    path: Path, frames: list[np.ndarray], times: list[int], *, codec: str = "libx264", stated: bool = True
+) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": "4"} if codec == "libx264" else {"crf": "4", "b": "2M"}
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for frame, time in zip(frames, times, strict=True):
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            picture.pts, picture.time_base = time, Fraction(1, 1000)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    if not stated:
+        content = path.read_bytes()
+        place = content.index(b"\x23\xe3\x83\x84")  # Matroska's DefaultDuration, which becomes an element Void
+        path.write_bytes(content[:place] + b"\xec\x86" + content[place + 2 :])
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_timed_video() -> MakeVideo:
+    """Writes frames [h w 3] that are shown at given milliseconds; a webm not `stated` says no rate, as browsers'."""
+    return _make_timed_video
+
+
 def plain_frames(count: int, *, base: int = 0, side: int = 32, width: int | None = None) -> list[np.ndarray]:
     """Frames of one colour each: red says which clip (`base`), green which frame; the left half has more blue."""
     frames = np.zeros((count, side, width or side, 3), np.uint8)

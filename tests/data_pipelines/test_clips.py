@@ -57,6 +57,102 @@ def test_gif_keeps_its_frames_and_durations(tmp_path, plain):
     np.testing.assert_allclose(np.stack(list(clip.frames())).astype(int), plain(4, base=50), atol=8)
 
 
+def numbers(frames):
+    """Which of the plain frames these are."""
+    return [round(float(frame[..., 1].mean()) / 10) for frame in frames]
+
+
+BURST = [0, 40, 80, 120, 160, 400, 440, 480, 520, 560]  # a pause of 6 frames in the middle
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_steady_frames_keep_step_with_the_clock(tmp_path, make_timed_video, plain, suffix):
+    path = make_timed_video(tmp_path / f"a{suffix}", plain(10), BURST)
+    clip, steady = open_clip(path), open_clip(path, steady=True)
+    assert numbers(clip.frames()) == list(range(10)), "a dataset has each picture once"
+    assert steady.rate == 25
+    assert numbers(steady.frames()) == [0, 1, 2, 3, 4, 4, 4, 4, 4, 4, 5, 6, 7, 8, 9]
+    assert numbers(steady.frames()) == [0, 1, 2, 3, 4, 4, 4, 4, 4, 4, 5, 6, 7, 8, 9], "each call starts a new pass"
+    assert steady.length == 15
+
+
+def test_steady_frames_of_a_clip_that_begins_late_begin_with_its_first(tmp_path, make_timed_video, plain):
+    path = make_timed_video(tmp_path / "a.mkv", plain(10), [time + 5000 for time in BURST])
+    assert numbers(open_clip(path, steady=True).frames()) == [0, 1, 2, 3, 4, 4, 4, 4, 4, 4, 5, 6, 7, 8, 9]
+
+
+def test_steady_frames_leave_out_what_is_too_quick(tmp_path, make_timed_video, plain):
+    path = make_timed_video(tmp_path / "a.mkv", plain(10), [0, 40, 80, 120, 125, 130, 145, 160, 200, 240])
+    steady = open_clip(path, steady=True)
+    assert steady.rate == 25
+    assert numbers(steady.frames()) == [0, 1, 2, 5, 7, 8, 9]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+def test_a_constant_rate_is_steady_already(tmp_path, make_video, plain, suffix):
+    path = make_video(tmp_path / f"a{suffix}", plain(12), rate=Fraction(30000, 1001))
+    clip, steady = open_clip(path), open_clip(path, steady=True)
+    assert (steady.rate, steady.length) == (clip.rate, clip.length) and clip.rate == Fraction(30000, 1001)
+    np.testing.assert_array_equal(list(steady.frames()), list(clip.frames()))
+
+
+def test_rounded_times_of_a_constant_rate_are_steady(tmp_path, make_timed_video, plain):
+    """The file says times in whole milliseconds and no rate."""
+    starts = [round(1001 * number / 30) for number in range(200)]
+    path = make_timed_video(tmp_path / "a.webm", [plain(1, base=100)[0]] * 200, starts, codec="libvpx", stated=False)
+    steady = open_clip(path, steady=True)
+    assert float(steady.rate) == pytest.approx(30 / 1.001, abs=2e-3)
+    assert sum(1 for _ in steady.frames()) == 200
+
+
+@pytest.mark.parametrize("steady", [False, True])
+def test_browser_recording_without_a_rate_is_measured(tmp_path, make_timed_video, plain, steady):
+    times = np.cumsum([0, 33, 34, 38, 60, 33, 33, 60, 34, 38, 33, 60, 38, 34, 33, 33, 60, 38]).tolist()
+    path = make_timed_video(tmp_path / "a.webm", plain(18), times, codec="libvpx", stated=False)
+    with av.open(str(path)) as container:
+        assert (container.streams.video[0].average_rate, container.streams.video[0].guessed_rate) == (None, 1000)
+    clip = open_clip(path, steady=steady)
+    found = numbers(clip.frames())
+    assert abs(len(found) / clip.rate - (times[-1] + 38) / 1000) < 0.03, "as long as it was"
+    assert found == list(range(18)), "no picture is half a frame out of step"
+
+
+def test_a_rate_that_is_the_unit_of_the_times_is_measured(tmp_path, make_timed_video, plain):
+    path = make_timed_video(tmp_path / "a.webm", plain(10), [40 * number for number in range(10)], codec="libvpx")
+    content = bytearray(path.read_bytes())
+    place = content.index(b"\x23\xe3\x83\x84") + 4  # Matroska's DefaultDuration, in nanoseconds
+    content[place : place + 4] = struct.pack(">I", 1_000_000)
+    path.write_bytes(content)
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].average_rate == 1000
+    assert open_clip(path).rate == pytest.approx(25, rel=0.12)
+    clip = open_clip(path, steady=True)
+    assert numbers(clip.frames()) == list(range(10))
+
+
+def test_steady_frames_are_not_quicker_than_cameras(tmp_path, make_timed_video, plain):
+    path = make_timed_video(tmp_path / "a.mkv", plain(20), [*range(16), 1000, 1001, 1002, 1003])
+    assert open_clip(path, steady=True).rate == 240
+
+
+def test_a_picture_that_stands_for_hours_is_refused_before_it_is_repeated(tmp_path, make_timed_video, plain):
+    path = make_timed_video(tmp_path / "a.mkv", plain(5), [0, 40, 80, 10**9, 10**9 + 40])
+    assert len(list(open_clip(path).frames())) == 5
+    with pytest.raises(InputError, match=r"a picture of .*a\.mkv stands still for 1000000 seconds: .* than 600"):
+        open_clip(path, steady=True)
+
+
+def test_steady_gif(tmp_path, plain):
+    images = [Image.fromarray(frame) for frame in plain(4, base=50)]
+    images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:], duration=[40, 40, 80, 0])
+    clip = open_clip(tmp_path / "a.gif", steady=True)
+    assert (clip.rate, clip.length) == (25, 7)
+    assert numbers(clip.frames()) == [0, 1, 2, 2, 3, 3, 3], "a frame of 0 ms is shown for 100"
+    images[0].save(tmp_path / "b.gif", save_all=True, append_images=images[1:], duration=[30, 40, 30, 30])
+    clip = open_clip(tmp_path / "b.gif", steady=True)
+    assert (clip.rate, clip.length) == (Fraction(4000, 130), 4)
+
+
 def test_folder_of_frames_in_natural_order(tmp_path, plain, save_frames):
     frames = plain(12)
     folder = save_frames(tmp_path / "a", frames)

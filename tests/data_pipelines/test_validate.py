@@ -56,6 +56,7 @@ def test_colours(clips, capsys, save_frames):
     save_frames(clips / "train" / "still", moving(6)[:1] * 3)
     for name, mode in {"alpha.png": "RGBA", "inks.jpg": "CMYK"}.items():
         strip = Image.fromarray(np.concatenate(moving(7 + len(mode)), axis=1)).convert(mode)
+        strip.putpixel((0, 0), (0, 0, 0, 0))  # transparent, or without ink
         strip.save(clips / "train" / name)
     Image.fromarray(np.concatenate(moving(20), axis=1)[..., 0].astype(np.uint16) * 257).save(clips / "train" / "16.png")
     status, lines, _ = run(capsys, clips)
@@ -63,7 +64,7 @@ def test_colours(clips, capsys, save_frames):
     assert sorted(lines) == [
         ("train", "16", "colour", "the file has more than 8 bits a channel"),
         ("train", "16", "grey", "4 of 4 frames"),
-        ("train", "alpha", "colour", "the file has an alpha channel"),
+        ("train", "alpha", "colour", "the file has transparent parts"),
         ("train", "black", "black", "1 of 3 frames"),
         ("train", "grey", "grey", "4 of 4 frames"),
         ("train", "inks", "colour", "the file has CMYK colours"),

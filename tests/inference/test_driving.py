@@ -28,6 +28,18 @@ def test_a_video_drives_with_its_pictures_rate_and_sound(tmp_path):
     assert len(first) == len(second) == 6 and first[0].shape == (72, 128, 3)
 
 
+def test_a_clip_of_uneven_times_keeps_step_with_its_sound(tmp_path):
+    """Half a second of pictures, a second of pause, and half a second again: two seconds are shown."""
+    images = [Image.fromarray(picture) for picture in pictures(20)]
+    durations = [50] * 9 + [1050] + [50] * 10
+    images[0].save(tmp_path / "clip.gif", save_all=True, append_images=images[1:], duration=durations)
+    driving = open_driving(tmp_path / "clip.gif")
+    frames = list(driving.frames())
+    assert (driving.rate, driving.length, len(frames)) == (20, 40, 40)
+    np.testing.assert_array_equal(frames[9:30], [frames[9]] * 21)
+    assert (frames[30] != frames[29]).any()
+
+
 def test_a_folder_of_frames_drives_at_25_frames_a_second(tmp_path):
     for index, picture in enumerate(pictures(3)):
         Image.fromarray(picture).save(tmp_path / f"{index}.png")

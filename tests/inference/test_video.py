@@ -5,11 +5,15 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.audio.resampler import AudioResampler
+from av.error import FFmpegError
 from PIL import Image
 
+from data_pipelines.clips import open_clip
 from tests.inference.samples import pictures, read_picture, sound_packets, video_properties, write_clip
 from thf_jax.errors import InputError
-from thf_jax.inference.sound import Sound
+from thf_jax.inference import sound
+from thf_jax.inference.sound import Sound, read_sound
 from thf_jax.inference.video import check_video_output, open_video, to_uint8, write_video
 
 NTSC = Fraction(30000, 1001)
@@ -149,8 +153,39 @@ def test_a_path_without_a_name_is_refused(tmp_path, monkeypatch, path):
 def test_a_rate_that_a_gif_cannot_play_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"at most 50 frames a second, not 59\.94; write an \.mp4"):
         check_video_output(tmp_path / "out.gif", Fraction(60000, 1001))
-    with pytest.raises(InputError, match="more than 0"):
-        check_video_output(tmp_path / "out.mp4", Fraction(0))
+
+
+@pytest.mark.parametrize("rate", [Fraction(0), Fraction(-25), Fraction(1, 70000), Fraction(10**12), Fraction(1001)])
+def test_a_rate_beyond_what_players_count_with_is_refused(tmp_path, rate):
+    with pytest.raises(InputError, match=r"a video has 0\.01 to 1,000 frames a second, not "):
+        check_video_output(tmp_path / "out.mp4", rate)
+
+
+@pytest.mark.parametrize("rate", [Fraction(1, 100), Fraction(1000)])
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_the_outermost_rates_can_be_written(tmp_path, rate, suffix):
+    path = tmp_path / f"out{suffix}"
+    write_video(path, pictures(3), rate)
+    with av.open(str(path)) as container:
+        assert [frame.pts * frame.time_base for frame in container.decode(video=0)] == [0, 1 / rate, 2 / rate]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm"])
+def test_colours_are_those_that_the_file_names(tmp_path, suffix):
+    """Else players take large pictures for BT.709 and small ones for BT.601."""
+    colour = (200, 60, 30)
+    write_video(tmp_path / f"out{suffix}", [np.full((64, 64, 3), colour, np.uint8)] * 3, 25.0)
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        codec = container.streams.video[0].codec_context
+        assert (codec.colorspace, codec.color_primaries, codec.color_trc, codec.color_range) == (1, 1, 1, 1)
+        planes = next(container.decode(video=0)).to_ndarray(format="yuv420p")
+    red, green, blue = np.array(colour) / 255
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue  # ITU-R BT.709
+    expected = [16 + 219 * luma, 128 + 224 * (blue - luma) / 1.8556, 128 + 224 * (red - luma) / 1.5748]
+    found = [planes[:64].mean(), planes[64:80].mean(), planes[80:].mean()]
+    np.testing.assert_allclose(found, expected, atol=1)
+    shown = next(open_clip(tmp_path / f"out{suffix}").frames())
+    np.testing.assert_allclose(shown.astype(int), np.broadcast_to(colour, (64, 64, 3)), atol=3)
 
 
 @pytest.mark.parametrize(
@@ -230,6 +265,124 @@ def test_bytes_are_rounded_and_clipped():
     np.testing.assert_array_equal(to_uint8(image)[0, :, 0], [0, 0, 128, 127, 128, 255, 255])
 
 
+def with_second_sound(path, first, second):
+    """A clip whose first sound is of an encoder by that name and whose second sound is another tone's."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=25)
+        video.width = video.height = 32
+        video.pix_fmt = "yuv420p"
+        sounds = [container.add_stream(codec, rate=48_000, layout="mono") for codec in (first, second)]
+        for picture in pictures(25):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(video.encode(None))
+        for stream in sounds:
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 48_000), np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 48_000, 0, Fraction(1, 48_000)
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    return path
+
+
+def test_sound_without_a_decoder_is_passed_over(tmp_path):
+    clip = with_second_sound(tmp_path / "clip.mkv", "flac", "aac")
+    content = clip.read_bytes()
+    assert content.count(b"A_FLAC") == 1
+    clip.write_bytes(content.replace(b"A_FLAC", b"A_NONE"))
+    with av.open(str(clip)) as container:
+        assert [stream.codec_context is None for stream in container.streams.audio] == [True, False]
+    write_video(tmp_path / "out.mp4", pictures(25), 25.0, sound_from=clip)
+    copied = sound_packets(tmp_path / "out.mp4")
+    assert copied is not None and copied[0] == "aac" and len(copied[1]) > 40
+    assert len(read_sound(clip, 16_000)) > 15_000
+
+
+def test_a_clip_whose_only_sound_has_no_decoder_gives_a_silent_video(tmp_path):
+    clip = write_clip(tmp_path / "clip.mkv", count=5, sound="flac")
+    clip.write_bytes(clip.read_bytes().replace(b"A_FLAC", b"A_NONE"))
+    write_video(tmp_path / "out.mp4", pictures(5), 25.0, sound_from=clip)
+    assert sound_packets(tmp_path / "out.mp4") is None
+    with pytest.raises(InputError, match="has no sound"):
+        read_sound(clip, 16_000)
+
+
+def test_names_in_a_clip_that_are_not_utf8_do_not_matter(tmp_path):
+    clip = write_clip(tmp_path / "clip.mkv", count=5, sound="aac")
+    content = clip.read_bytes()
+    assert b"ENCODER" in content
+    clip.write_bytes(content.replace(b"ENCODER", b"ENC\xff\xfe\xfdR"))
+    with pytest.raises(UnicodeDecodeError):
+        av.open(str(clip))
+    write_video(tmp_path / "out.mp4", pictures(5), 25.0, sound_from=clip)
+    assert sound_packets(tmp_path / "out.mp4") is not None
+    assert len(read_sound(clip, 16_000)) > 3000
+
+
+@pytest.mark.parametrize("out", ["out.mp4", "out.webm"])
+def test_a_damaged_packet_is_a_gap_in_the_sound(tmp_path, capsys, out):
+    clip = write_clip(tmp_path / "clip.mkv", count=50, sound="flac", sampling=48_000)
+    _, packets = sound_packets(clip)
+    content, (_, data) = clip.read_bytes(), packets[10]
+    clip.write_bytes(content.replace(data, bytes(len(data))))
+    write_video(tmp_path / out, pictures(50), 25.0, sound_from=clip)
+    assert capsys.readouterr().err == f"{clip}: damaged sound is left out (1 packet)\n"
+    with av.open(str(tmp_path / out)) as container:
+        stream = container.streams.audio[0]
+        frames = [(float(frame.pts * stream.time_base), frame.to_ndarray()) for frame in container.decode(stream)]
+    ends = [time + samples.shape[1] / 48_000 for time, samples in frames]
+    assert frames[-1][0] == pytest.approx(2, abs=0.1), "what follows stands where it stood"
+    gaps = [after[0] - end for end, after in zip(ends, frames[1:], strict=False)]
+    assert max(gaps) == pytest.approx(4608 / 48_000, abs=0.03)
+
+
+def test_mp3_is_copied_although_its_decoder_has_another_name(tmp_path):
+    source = write_clip(tmp_path / "clip.mp4", count=25, sound="libmp3lame")
+    write_video(tmp_path / "out.mp4", pictures(25), 25.0, sound_from=source)
+    assert sound_packets(tmp_path / "out.mp4") == sound_packets(source)
+    assert sound_packets(source)[0] == "mp3float"
+
+
+def test_a_list_of_other_files_gives_no_sound(tmp_path):
+    secret = write_clip(tmp_path / "secret.mp4", count=5, sound="aac")
+    (tmp_path / "evil.mp4").write_text(f"ffconcat version 1.0\nfile {secret.name}\n")
+    with pytest.raises(InputError, match="cannot be read as sound"):
+        read_sound(tmp_path / "evil.mp4", 16_000)
+    write_video(tmp_path / "out.mp4", pictures(5), 25.0, sound_from=tmp_path / "evil.mp4")
+    assert sound_packets(tmp_path / "out.mp4") is None
+
+
+@pytest.mark.parametrize("name", ["clip.gif", "clip.png", "clip.jpg", "clip.webp"])
+def test_a_picture_that_drives_has_no_sound(tmp_path, name):
+    Image.fromarray(np.concatenate(pictures(3), axis=1)).save(tmp_path / name)
+    write_video(tmp_path / "out.mp4", pictures(3), 25.0, sound_from=tmp_path / name)
+    assert sound_packets(tmp_path / "out.mp4") is None
+
+
+def test_a_missing_clip_is_not_a_silent_one(tmp_path):
+    with pytest.raises(FFmpegError):
+        write_video(tmp_path / "out.mp4", pictures(3), 25.0, sound_from=tmp_path / "clip.mp4")
+
+
+def test_sound_is_read_without_holding_all_that_is_decoded(tmp_path, monkeypatch):
+    """Else damage at the end would be met before anything is resampled."""
+    clip = write_clip(tmp_path / "clip.mkv", count=50, sound="flac")
+    _, packets = sound_packets(clip)
+    clip.write_bytes(clip.read_bytes().replace(packets[-1][1], bytes(len(packets[-1][1]))))
+    resampled = []
+
+    class Resampler:
+        def __init__(self, **options):
+            self.inner = AudioResampler(**options)
+
+        def resample(self, frame):
+            resampled.append(frame.samples)
+            return self.inner.resample(frame)
+
+    monkeypatch.setattr(sound, "AudioResampler", Resampler)
+    with pytest.raises(InputError, match="cannot be read as sound"):
+        read_sound(clip, 16_000)
+    assert len(resampled) == len(packets) - 1
+
+
 def test_ten_minutes_of_sound_is_handed_over_in_step():
     """One call a picture: what is held back between two calls must not pile up."""
     packets = []
@@ -237,7 +390,7 @@ def test_ten_minutes_of_sound_is_handed_over_in_step():
         packet = av.Packet(b"")
         packet.pts, packet.time_base = second, Fraction(1)
         packets.append(packet)
-    sound, count = Sound(iter(packets)), 0
+    handed_over, count = Sound(iter(packets)), 0
     for picture in range(1, 600 * 25 + 1):
-        count += len(list(sound.until(Fraction(picture, 25))))
+        count += len(list(handed_over.until(Fraction(picture, 25))))
         assert count == -(-picture // 25)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import av
 import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 from jaxtyping import UInt8
 from PIL import Image
@@ -18,6 +19,7 @@ from thf_jax.inference.sound import carry_sound
 
 GIF_CLOCK = 100
 """A gif counts time in hundredths of a second."""
+_BT709 = 1  # FFmpeg's number of the matrix (AVCOL_SPC_BT709), of which PyAV has no name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,13 +61,15 @@ class VideoFile:
         self.stream = cast(VideoStream, self.container.add_stream(form.codec, rate=rate, options=dict(form.options)))
         self.stream.pix_fmt = "pal8" if self.gif else "yuv420p"
         self.stream.codec_context.time_base = self.clock
+        if not self.gif:
+            _name_colours(self.stream)
         self.sound = None
         if form.sound and sound_from is not None:
             self.sound = carry_sound(sound_from, self.container, copied=form.copied, codec=form.sound, closing=closing)
 
     def write(self, frame: UInt8[np.ndarray, "h w 3"]) -> None:
         """Append one frame; all frames are of the first one's size."""
-        picture = _indexed(frame) if self.gif else av.VideoFrame.from_ndarray(_even(frame), format="rgb24")
+        picture = _indexed(frame) if self.gif else _subsampled(_even(frame))
         if not self.count:
             self.stream.width, self.stream.height = picture.width, picture.height
         picture.time_base = self.clock
@@ -84,6 +88,19 @@ class VideoFile:
 
     def _time(self, frame: int) -> int:
         return round(frame / self.rate / self.clock)
+
+
+def _name_colours(stream: VideoStream) -> None:
+    """Say in the file what `_subsampled` makes of colours. Where nothing is said players guess, by the size."""
+    codec = stream.codec_context
+    codec.colorspace, codec.color_range = _BT709, ColorRange.MPEG
+    codec.color_primaries, codec.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+
+
+def _subsampled(frame: UInt8[np.ndarray, "h w 3"]) -> av.VideoFrame:
+    """The frame in luma and chroma of BT.709, of limited range, with chroma at half the resolution."""
+    picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+    return picture.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
 
 
 def _even(frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "y x 3"]:

@@ -50,7 +50,10 @@ class Driving:
 
 
 def open_driving(name: str | os.PathLike[str]) -> Driving:
-    """The clip, motion file, LivePortrait's motion template or shipped motion of that name. Only headers are read.
+    """The clip, motion file, LivePortrait's motion template or shipped motion of that name.
+
+    Of a clip only headers and times are read. Where its times are uneven, its frames are repeated and left out so that
+    they keep step with its sound, see `open_clip`.
 
     Raises:
         InputError: there is nothing of that name, or it is neither a clip nor a motion file. A clip that breaks off
@@ -70,7 +73,7 @@ def open_driving(name: str | os.PathLike[str]) -> Driving:
         near = difflib.get_close_matches(path.name, known, n=1)
         hint = f"the nearest is {near[0]!r}" if near else f"shipped motions are: {', '.join(known) or 'none'}"
         raise InputError(f"there is no clip {path}; {hint}")
-    clip = open_clip(path)
+    clip = open_clip(path, steady=True)
     return Driving(path, clip.rate or UNTIMED_RATE, clip.length, clip.frames, None)
 
 

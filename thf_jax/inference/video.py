@@ -19,6 +19,8 @@ Picture = UInt8[np.ndarray, "h w 3"]
 SUFFIXES = (*FORMS, "")
 """The ends of the names that a video can have; the empty one is a folder of frames."""
 FRAME_NAME = "{:06d}.png"
+SLOWEST, FASTEST = Fraction(1, 100), Fraction(1000)
+"""Frames a second that encoders and players can count with."""
 GIF_FASTEST = 50
 """Frames a second. Browsers slow a gif down whose frames are shorter than two hundredths of a second."""
 
@@ -27,11 +29,13 @@ def check_video_output(path: str | os.PathLike[str], rate: Fraction) -> Path:
     """The path, once it is known that a video of this rate can be written there. Asked before any work is done.
 
     Raises:
-        InputError: see `check_output`; or the rate is not positive, or more than a gif can play.
+        InputError: see `check_output`; or the rate is out of bounds, or more than a gif can play.
     """
     target = check_output(path, SUFFIXES)
-    if rate <= 0:
-        raise InputError(f"a video has more than 0 frames a second, not {float(rate):g}")
+    if not SLOWEST <= rate <= FASTEST:
+        raise InputError(
+            f"a video has {float(SLOWEST):g} to {float(FASTEST):,.0f} frames a second, not {float(rate):g}"
+        )
     if target.suffix.lower() == ".gif" and rate > GIF_FASTEST:
         raise InputError(f"a gif plays at most {GIF_FASTEST} frames a second, not {float(rate):.4g}; write an .mp4")
     return target
