@@ -43,10 +43,18 @@ def test_the_demo_writes_a_video_and_a_picture_and_says_where(thf, shipped):
 
 def test_the_picture_shows_portrait_and_video(thf, shipped):
     assert thf("demo", "--output", shipped / "mine.mov").status == 0
-    panels = np.split(read_picture(shipped / "mine.png"), 5, axis=1)
+    panels = np.split(read_picture(shipped / "mine.demo.png"), 5, axis=1)
     portrait = read_picture(assets.portrait_path())[:, 8:56]
     np.testing.assert_array_equal(panels[0], portrait)
     assert all(np.abs(a.astype(int) - b).max() > 5 for a, b in itertools.pairwise(panels))
+
+
+def test_a_picture_of_the_videos_name_is_left_alone(thf, shipped):
+    (shipped / "portrait.png").write_bytes(b"mine")
+    outcome = thf("demo", "-o", "portrait.mp4")
+    assert outcome.status == 0 and str(shipped / "portrait.demo.png") in outcome.out
+    assert sorted(path.name for path in shipped.iterdir()) == ["portrait.demo.png", "portrait.mp4", "portrait.png"]
+    assert (shipped / "portrait.png").read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize("name", ["out.txt", "no/out.mp4", "frames"])

@@ -2,12 +2,14 @@
 
 import pickle
 import sys
+import weakref
 
 import numpy as np
 import pytest
 
 from tests.inference.liveportrait.samples import SIZE, landmarks, tiny_portrait
 from tests.inference.samples import read_pictures, video_properties
+from thf_jax.inference import warp_affine
 from thf_jax.inference.animate import animate
 from thf_jax.inference.crop import look
 from thf_jax.inference.driving import open_driving, read_source
@@ -120,6 +122,26 @@ def test_a_moving_source_keeps_its_rate_and_its_surroundings(thf, portrait, prov
     words = ["--moving-source", "--absolute", "--no-stitching"]
     assert thf("animate", clip, short, "-o", tmp_path / "out.mp4", "--model", portrait, *words).status == 0
     assert video_properties(tmp_path / "out.mp4") == (open_driving(clip).rate, 2, (64, 64))
+
+
+@pytest.mark.parametrize("words", [["--paste-back"], []])
+def test_the_faces_of_a_moving_source_are_never_all_in_memory(
+    thf, portrait, provider, clip, short, tmp_path, monkeypatch, words
+):
+    faces, most, cut = [], 0, warp_affine.crop_face
+
+    def counted(*arguments):
+        nonlocal most
+        face = cut(*arguments)
+        faces.append(weakref.ref(face))
+        most = max(most, sum(one() is not None for one in faces))
+        return face
+
+    monkeypatch.setattr(warp_affine, "crop_face", counted)
+    monkeypatch.setattr(warp_affine, "halved", lambda face: face)
+    words = ["--moving-source", "--landmarks", provider, *words]
+    assert thf("animate", clip, short, "-o", tmp_path / "out", "--model", portrait, *words).status == 0
+    assert len(faces) > 12 and most < 6
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import json
 import struct
+import time
+import tracemalloc
 import zlib
 from fractions import Fraction
 
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 from thf_jax.errors import InputError
-from thf_jax.inference.bit_stream import MAGIC, Steps, pack, quantised, unpack, unpacked
+from thf_jax.inference.bit_stream import MAGIC, Steps, decode, encode, pack, quantised, unpack, unpacked
 from thf_jax.inference.motion_files import MotionFile
 from thf_jax.ops.rotation import angles_of, rotation_matrix
 from thf_jax.types import HeadMotion, Keypoints
@@ -115,6 +117,8 @@ def test_other_files_and_steps_are_refused(tmp_path):
         {"frames": -1},
         {"frames": 10**9},
         {"fields": {"position": [10**6, 10**6]}},
+        {"fields": [1, 2]},
+        {"rate": "1e999999999"},
         {"kind": "Regions"},
         {"steps": {"angle": float("nan")}},
         {"steps": {"position": "1"}},
@@ -123,12 +127,51 @@ def test_other_files_and_steps_are_refused(tmp_path):
 def test_a_header_that_means_nothing_is_refused(changes):
     """Its checksum is right: it was written so."""
     content = pack(motion_file(Keypoints(POINTS.position[:2])))
+    with pytest.raises(InputError, match="nod is of another version of this program"):
+        unpacked(with_header(content, lambda text: json.dumps(json.loads(text) | changes)), "nod")
+
+
+def with_header(content: bytes, change) -> bytes:
+    """The stream with its header's text changed, and the checksum that belongs to it."""
     begin = len(MAGIC) + 8
     (length,) = struct.unpack_from("<I", content, len(MAGIC))
-    text = json.dumps(json.loads(content[begin : begin + length]) | changes).encode()
+    text = change(content[begin : begin + length].decode()).encode()
     body = text + content[begin + length :]
+    return MAGIC + struct.pack("<II", len(text), zlib.crc32(body)) + body
+
+
+def test_a_header_nested_without_end_is_refused():
+    content = pack(motion_file(Keypoints(POINTS.position[:2])))
     with pytest.raises(InputError, match="nod is of another version of this program"):
-        unpacked(MAGIC + struct.pack("<II", len(text), zlib.crc32(body)) + body, "nod")
+        unpacked(with_header(content, lambda text: "[" * 10**5), "nod")
+
+
+def test_a_few_bytes_hold_no_hours():
+    """A header may promise any number of frames, but each takes a part of a byte at least."""
+    content = pack(motion_file(Keypoints(np.zeros((2, 1, 2), np.float32))))
+    claimed = with_header(content, lambda text: json.dumps(json.loads(text) | {"frames": 300_000}))
+    start = time.monotonic()
+    with pytest.raises(InputError, match="it has 300000 frames of 2 numbers"):
+        unpacked(claimed, "nod")
+    assert len(claimed) < 300 and time.monotonic() - start < 0.2
+
+
+def test_decoding_takes_little_more_memory_than_the_numbers():
+    numbers = {"scale": np.ones((3000, 1), np.int64)}
+    stream = encode(numbers)
+    assert len(stream) < 20
+    tracemalloc.start()
+    decoded = decode(stream, {"scale": (1,)}, 3000)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(decoded["scale"], numbers["scale"])
+    assert most < 2 * numbers["scale"].nbytes
+
+
+def test_more_numbers_than_are_read_are_not_packed(monkeypatch):
+    monkeypatch.setattr("thf_jax.inference.bit_stream.MOST_NUMBERS", 20 * FRAMES - 1)
+    with pytest.raises(InputError, match="has 1200 numbers, and a stream holds at most 1199: cut the clip"):
+        pack(motion_file(Keypoints(POINTS.position)))
 
 
 @pytest.mark.parametrize("number", [1e12, np.nan, -np.inf])

@@ -1,5 +1,8 @@
 """Landmark providers, which are anybody's functions."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 
@@ -27,6 +30,18 @@ def test_what_a_provider_gives_becomes_an_array(module):
     assert points is not None and points.dtype == np.float32
     np.testing.assert_array_equal(points, [[1, 2], [3, 4]])
     assert load_provider(f"{name}:blind")(PICTURE) is None
+
+
+def test_a_module_in_the_working_directory_is_found_last(tmp_path, monkeypatch):
+    """An installed `thf` has its own folder on the path, and not the one it was started in."""
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry not in ("", os.getcwd())])
+    monkeypatch.chdir(tmp_path)
+    for name in ("lies_here", "difflib"):
+        (tmp_path / f"{name}.py").write_text("find = lambda picture: [(1, 2)]\n")
+    np.testing.assert_array_equal(load_provider("lies_here:find")(PICTURE), [[1, 2]])
+    monkeypatch.delitem(sys.modules, "difflib")
+    with pytest.raises(InputError, match="difflib has no function find"):
+        load_provider("difflib:find")
 
 
 @pytest.mark.parametrize("value", ["[1, 2, 3]", "[[1, 2, 3]]", "'none'", "[[1, 2], [3]]", "[['a', 'b']]"])

@@ -1,6 +1,10 @@
 """Motion files: round trips, reading with numpy alone, and files that are something else."""
 
+import io
 import json
+import time
+import tracemalloc
+import zipfile
 from fractions import Fraction
 
 import numpy as np
@@ -120,6 +124,10 @@ def change_header(path, **changes):
         ({"rate": "0/1"}, "is damaged"),
         ({"rate": "1/0"}, "is damaged"),
         ({"rate": "fast"}, "is damaged"),
+        ({"rate": "1e9"}, "is damaged: it has 7 frames at 1e9 a second"),
+        ({"rate": "1" * 10}, "is damaged"),
+        ({"rate": "25/" + "1" * 10}, "is damaged"),
+        ({"frames": -7}, "is damaged: it has -7 frames"),
         ({"rate": float("inf")}, "is damaged: its rate is inf"),
         ({"system": None}, "is damaged: its system is None"),
         ({"model": 7}, "is damaged: its model is 7"),
@@ -130,6 +138,81 @@ def change_header(path, **changes):
 def test_a_header_that_does_not_fit_is_refused(written, changes, sentence):
     change_header(written, **changes)
     with pytest.raises(InputError, match=sentence):
+        read_motion(written)
+
+
+@pytest.mark.parametrize("rate", ["1e3000000", "1e999999999"])
+def test_a_rate_without_an_end_is_refused_at_once(written, rate):
+    change_header(written, rate=rate)
+    start = time.monotonic()
+    with pytest.raises(InputError, match="is damaged"):
+        read_motion(written)
+    assert time.monotonic() - start < 1
+
+
+def memory_taken(path) -> int:
+    """The most that reading this file takes at once, which must be refused."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"a motion file|is damaged"):
+            read_motion(path)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_nothing_is_unpacked_that_the_header_does_not_tell_of(written):
+    """Zeros are packed a thousandfold: kilobytes would become 40 MB of a frame each."""
+    with np.load(written, allow_pickle=False) as archive:
+        header = str(archive["header"])
+    position, zeros = np.zeros((7, 10, 2), np.float32), np.zeros((1000, 10**4), np.float32)
+    for arrays in (
+        {"header": np.array(header), "position": zeros},
+        {"header": np.array(header), "position": position, "more": zeros},
+        {"header": np.array("{" + " " * 10**7 + header[1:]), "position": position},
+    ):
+        with written.open("wb") as stream:
+            np.savez_compressed(stream, allow_pickle=False, **arrays)
+        assert written.stat().st_size < 60_000
+        assert memory_taken(written) < 4e6
+
+
+def test_a_header_that_agrees_may_still_not_fill_the_memory(written, monkeypatch):
+    monkeypatch.setattr("thf_jax.inference.motion_files.MOST_BYTES", 1000)
+    with pytest.raises(InputError, match="is damaged: it holds more than 0 MB"):
+        read_motion(written)
+    with pytest.raises(InputError, match="would hold 0 MB of motion, and 0 MB is the most"):
+        write_motion(written, keypoints(7), system="fomm", rate=RATE, size=64)
+
+
+def test_no_memory_is_reserved_for_numbers_that_are_not_there(written):
+    """An array that says that it has seven frames of a gigabyte each, and has none."""
+    with np.load(written, allow_pickle=False) as archive:
+        header = archive["header"]
+    said = io.BytesIO()
+    np.lib.format.write_array_header_1_0(said, {"descr": "<f4", "fortran_order": False, "shape": (7, 1 << 27, 2)})
+    with zipfile.ZipFile(written, "w") as archive:
+        with archive.open("header.npy", "w") as stream:
+            np.lib.format.write_array(stream, header)
+        archive.writestr("position.npy", said.getvalue())
+    assert memory_taken(written) < 4e6
+
+
+@pytest.mark.parametrize("position", range(0, 5000, 250))
+def test_a_changed_byte_is_a_sentence_or_nothing(written, position):
+    content = bytearray(written.read_bytes())
+    content[position % len(content)] ^= 0x55
+    written.write_bytes(content)
+    try:
+        read_motion(written)
+    except InputError as error:
+        assert str(written) in str(error)
+
+
+def test_a_header_nested_without_end_is_refused(written):
+    with written.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, header=np.array("[" * 10**5))
+    with pytest.raises(InputError, match="is not a motion file"):
         read_motion(written)
 
 

@@ -1,10 +1,11 @@
 """The range coder: whatever goes in comes out, and what is predictable costs little."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thf_jax.inference.range_coder import Decoder, Encoder, decode_integer, encode_integer
+from thf_jax.inference.range_coder import MOST_BITS_A_BYTE, Decoder, Encoder, decode_integer, encode_integer
 
 contexts = st.sampled_from(["a", "b", ("a", 1)])
 
@@ -50,6 +51,22 @@ def test_long_runs_carry_over_many_bytes():
             encoder.bit(bit, None)
         decoder = Decoder(encoder.finish())
         assert [decoder.bit(None) for _ in run] == run
+
+
+@pytest.mark.parametrize("bit", [0, 1])
+def test_no_bit_is_cheaper_than_is_said(bit):
+    """The reader of a stream believes no more numbers than could be in it."""
+    count = 30_000
+    taken = coded([bit] * count) / 8
+    assert 0.3 * (taken - 1) * MOST_BITS_A_BYTE < count <= (taken + 1) * MOST_BITS_A_BYTE
+
+
+def test_numbers_without_an_end_are_refused():
+    """Any bytes are a stream, and ones without an end are a number without an end."""
+    with pytest.raises(ValueError, match="more than 40 binary digits"):
+        decode_integer(Decoder(b"\xff" * 10**5), "a")
+    with pytest.raises(ValueError, match="more than 40 binary digits"):
+        encode_integer(Encoder(), 2**41, "a")
 
 
 def test_nothing_takes_no_bytes():

@@ -62,3 +62,19 @@ def test_the_help_names_every_system(system, capsys):
     with pytest.raises(SystemExit):
         main(["convert", "--help"])
     assert system in capsys.readouterr().out
+
+
+def test_the_help_tells_which_torch_reads_corners(capsys):
+    """MRAA's authors had a later torch than FOMM's: neither of the two readings is everybody's default."""
+    with pytest.raises(SystemExit):
+        main(["convert", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "as torch before 1.3 did" in text and "by default as the authors' torch did when they trained" in text
+    assert {name: find.args[0].align_corners for name, find in CONVERTERS.items()} == {
+        "x2face": True,
+        "monkey_net": True,
+        "fomm": True,
+        "mraa": False,
+        "face_vid2vid": False,
+        "liveportrait": False,
+    }

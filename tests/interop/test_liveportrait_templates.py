@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import tracemalloc
 from fractions import Fraction
 from typing import Any
 
@@ -114,12 +115,17 @@ def broken(**changes: Any) -> dict[str, Any]:
         template() | {"output_fps": float("nan")},
         template() | {"output_fps": float("inf")},
         template() | {"output_fps": "1/0"},
+        template() | {"output_fps": "1e999999999"},
+        template() | {"output_fps": 10**5000},
+        template() | {"output_fps": 1e300},
+        template() | {"output_fps": 1e-300},
         template() | {"c_lip_lst": 5},
         template() | {"c_lip_lst": ["open"] * COUNT},
         template() | {"c_lip_lst": [np.full((1, 1), np.nan, np.float32)] * COUNT},
         broken(exp=np.zeros((1, 20, 3), np.float32)),
         broken(t=np.full((1, 3), np.nan, np.float32)),
         broken(R=None),
+        broken(t=[[0.0, 0.0, 0.0]]),
         {key: value for key, value in template().items() if key != "output_fps"},
     ],
 )
@@ -135,6 +141,38 @@ def test_lists_of_the_same_lists_are_visited_once(tmp_path):
         value = [value] * 1000
     with pytest.raises(InputError, match="no list of motions"):
         read_template(write(tmp_path / "d.pkl", value))
+
+
+@pytest.mark.parametrize("place", ["t", "c_lip_lst", "c_eyes_lst"])
+def test_lists_of_the_same_lists_are_not_written_out(tmp_path, place):
+    """Each level doubles the numbers of the one below; at the last of these they would take 64 MB."""
+    value: Any = [0.5]
+    for _ in range(24):
+        value = [value, value]
+    content = broken(t=value) if place == "t" else template() | {place: [value] * COUNT}
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"no array of the shape|something else than numbers"):
+            read_template(write(tmp_path / "d.pkl", content))
+        assert tracemalloc.get_traced_memory()[1] < 4e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_one_array_in_the_place_of_all_is_not_stacked(tmp_path):
+    content = template()
+    content["motion"] = [{**content["motion"][0], "exp": np.zeros((1, 10**5, 3), np.float32)}] * 1000
+    with pytest.raises(InputError, match=r"exp is in some frame no array of the shape \(1, 21, 3\)"):
+        read_template(write(tmp_path / "d.pkl", content))
+
+
+def test_openness_may_be_flat_lists_and_is_left_out_where_it_tells_too_much(tmp_path):
+    flat = template() | {"c_eyes_lst": [[0.5, 1]] * COUNT, "c_lip_lst": [[0.25]] * COUNT}
+    found = read_template(write(tmp_path / "d.pkl", flat)).motion.openness
+    np.testing.assert_array_equal(found, [[0.5, 1, 0.25]] * COUNT)
+    for eyes in ([[0.0] * 4] * COUNT, [np.zeros((1, 500), np.float32)] * COUNT):
+        content = template() | {"c_eyes_lst": eyes}
+        assert read_template(write(tmp_path / "d.pkl", content)).motion.openness is None
 
 
 def test_files_that_cannot_be_read(tmp_path):

@@ -1,12 +1,16 @@
+import errno
 import json
 import os
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.numpy
+from safetensors import SafetensorError
 
+from thf_jax.cli.exit_status import exit_status
 from thf_jax.errors import InputError
 from thf_jax.interop.model_directory import CARD, CONFIG, VARIABLES, load_model, save_model
 from thf_jax.interop.shapes import complete, variable_shapes
@@ -94,7 +98,7 @@ def test_an_error_leaves_what_was_there(animator, saved, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(safetensors.numpy, "save_file", full)
-    with pytest.raises(InputError, match="No space left"):
+    with pytest.raises(OSError, match="No space left"):
         save_model(saved, animator, "new")
     assert (saved / VARIABLES).read_bytes() == before
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
@@ -110,9 +114,29 @@ def test_a_failed_exchange_brings_the_former_model_back(animator, saved, monkeyp
         return type(self)(target)
 
     monkeypatch.setattr(type(saved), "rename", fails_for_the_new_one)
-    with pytest.raises(InputError, match="Input/output error"):
+    with pytest.raises(OSError, match="Input/output error"):
         save_model(saved, animator, "new")
     assert (saved / CARD).read_text() == before
+    assert [path.name for path in saved.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 1),
+        (SafetensorError("Error while serializing: No space left on device (os error 28)"), 1),
+        (PermissionError(errno.EACCES, "Permission denied"), 2),
+    ],
+)
+def test_a_full_disk_is_not_the_fault_of_the_input(animator, saved, monkeypatch, capsys, error, status):
+    """What `thf convert` and `thf export` end with."""
+
+    def fails(arrays, path):
+        raise error
+
+    monkeypatch.setattr(safetensors.numpy, "save_file", fails)
+    assert exit_status("thf", lambda words: save_model(saved, animator, ""), []) == status
+    assert capsys.readouterr().err.count("\n") == 1
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
 
 
@@ -194,6 +218,11 @@ def test_variables_of_another_model(saved):
         ({**arrays, "params/extra": np.ones(1, np.float32)}, "'params/extra' that its settings do not"),
         ({**arrays, name: np.ones((1, 7, 7, 3), np.float32)}, rf"'{name}' of shape \(1, 7, 7, 3\)"),
         ({**arrays, name: arrays[name].astype(np.int32)}, f"'{name}' of type int32"),
+        ({**arrays, name: arrays[name] * np.float32(np.nan)}, f"values in '{name}' that are not finite"),
+        (
+            {**arrays, name: (arrays[name] * np.inf).astype(ml_dtypes.bfloat16)},
+            f"values in '{name}' that are not finite",
+        ),
     ]:
         safetensors.numpy.save_file(changed, saved / VARIABLES)
         with pytest.raises(InputError, match=sentence):

@@ -1,7 +1,9 @@
 import builtins
 import io
+import operator
 import os
 import pickle
+import subprocess
 import sys
 import time
 
@@ -23,8 +25,15 @@ class Reduced:
         return self.call
 
 
+def dive():
+    return dive()
+
+
+MAKERS = {"a.make": tuple, "a.take": lambda: operator.attrgetter("shape")(3), "a.dive": dive}
+
+
 def read(program: bytes):
-    return read_pickle(io.BytesIO(program), constructors={"a.make": tuple}, inert={"a.Kind"}, persistent=str)
+    return read_pickle(io.BytesIO(program), constructors=MAKERS, inert={"a.Kind"}, persistent=str)
 
 
 PLAIN = [
@@ -169,6 +178,8 @@ def test_other_instructions_are_refused(program):
         b"I1x\n.",
         b"\xff.",
         named("a.make") + b"(NNtR.",  # two arguments to a constructor of one
+        named("a.take") + b")R.",  # a constructor that looks for an attribute which is not there
+        named("a.dive") + b")R.",  # one that exhausts the stack
     ],
 )
 def test_damaged_programs_are_value_errors(program):
@@ -205,3 +216,66 @@ def test_an_endless_pickle_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("thf_jax.interop.pickle_machine.LIMIT", 1000)
     with pytest.raises(InputError, match="no table of tensors"):
         read_checkpoint(write_zip(tmp_path, b"N0" * 600 + b"N"))
+
+
+DEEP = b")" + b"\x85" * 10**6
+"""The instructions of a tuple in a tuple, a million times over."""
+
+
+def test_a_deep_tuple_in_the_place_of_a_name_is_refused(tmp_path):
+    """Read elsewhere, since to look such a tuple up would end the interpreter."""
+    programs = {
+        "dtype": named("numpy.dtype") + DEEP + b"\x85R",
+        "device": named("torch.device") + DEEP + b"\x85R",
+        "text": named("_codecs.encode") + DEEP + body("latin1") + b"\x86R",
+        "encoding": named("_codecs.encode") + body("text") + DEEP + b"\x86R",
+    }
+    files = [write_zip(tmp_path, program).rename(tmp_path / name) for name, program in programs.items()]
+    legacy, no_keys = write_legacy(tmp_path, body("text")), pickle.dumps([], 2)
+    assert legacy.read_bytes().endswith(no_keys)
+    legacy.write_bytes(legacy.read_bytes().removesuffix(no_keys) + b"\x80\x02](" + DEEP + b"e.")
+    reading = """
+import sys
+from thf_jax.errors import InputError
+from thf_jax.interop.torch_reader import read_checkpoint
+for path in sys.argv[1:]:
+    try:
+        read_checkpoint(path)
+    except InputError as error:
+        print(error)
+"""
+    command = [sys.executable, "-c", reading, *map(str, files), str(legacy)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 5 and all("is damaged" in line for line in lines) and "not torch's" in lines[-1]
+
+
+@pytest.mark.parametrize("name", ["numpy.dtype", "torch.device", "_codecs.encode"])
+def test_shared_tuples_are_never_written_out(tmp_path, name):
+    """Each level doubles the text of the one below: of 26 levels it would have 400 MB."""
+    doubled = b")" + b"q\x00h\x00\x86" * 26
+    arguments = body("text") + doubled + b"\x86" if name == "_codecs.encode" else doubled + b"\x85"
+    start = time.monotonic()
+    with pytest.raises(InputError, match="is damaged") as caught:
+        read_checkpoint(write_zip(tmp_path, named(name) + arguments + b"R"))
+    assert time.monotonic() - start < 5 and len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        named("_codecs.encode") + b"h\x64" + body("latin1") + b"\x86R",
+        named("torch.Size") + b"h\x65\x85R",
+        named("collections.OrderedDict") + b"h\x66\x85R",
+        named("numpy.core.multiarray._reconstruct") + b")R(K\x01M\xe2\x04\x85h\x67Nh\x64tb",
+    ],
+    ids=["text", "sizes", "pairs", "array"],
+)
+def test_what_a_file_holds_once_cannot_be_copied_a_thousand_times(tmp_path, again):
+    """Ten kilobytes that a few bytes name, a thousand times over, would take ten megabytes and more."""
+    dtype = named("numpy.dtype") + body(("f8",)) + b"R"
+    values = [body("x" * 10**4), body([1] * 10**4), body([("a", 1)] * 10**4), dtype]
+    stored = b"".join(value + f"p{index}\n".encode() + b"0" for index, value in enumerate(values, 100))
+    read_checkpoint(write_zip(tmp_path, stored + again))
+    with pytest.raises(InputError, match="repeats parts of itself"):
+        read_checkpoint(write_zip(tmp_path, b"(" + stored + again * 1000 + b"t"))

@@ -84,6 +84,45 @@ def test_what_is_no_picture_is_refused(animator, pixels, sentence):
             verb(pixels)
 
 
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (255.0, r"not between 0\.5 and 255; give whole numbers up to 255 as uint8"),
+        (1.01, r"not between 0\.5 and 1\.01"),
+        (-0.002, r"not between -0\.002 and 0\.5"),
+        (np.nan, "finite and between 0 and 1, not between nan and nan"),
+        (np.inf, "not between 0.5 and inf"),
+    ],
+)
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, jnp.bfloat16])
+def test_floats_beyond_the_range_are_refused(animator, value, sentence, kind):
+    pixels = np.full((SIZE, SIZE, 3), 0.5)
+    pixels[3, 4, 1] = value
+    pixels = pixels.astype(kind)
+    sentence = sentence if kind is np.float64 else "is finite and between 0 and 1, not between"
+    for verb in (animator.encode, animator.motion, lambda x: as_images(x, SIZE)):
+        with pytest.raises(InputError, match=sentence):
+            verb(pixels)
+
+
+def test_rounding_may_reach_a_little_beyond_the_range():
+    pixels = np.full((SIZE, SIZE, 3), 0.5, np.float32)
+    pixels[0, 0] = -1e-4, 0, 1 + 1e-4
+    as_images(pixels, SIZE)
+
+
+def test_only_the_floats_of_numpy_are_looked_at(monkeypatch):
+    """JAX's would be waited for, or are traced; bytes cannot be wrong."""
+
+    def look(pixels):
+        raise AssertionError
+
+    monkeypatch.setattr(module_under_test, "_check_range", look)
+    as_images(SOURCE, SIZE)
+    jax.block_until_ready(as_images(jnp.full((SIZE, SIZE, 3), 255.0), SIZE))
+    jax.jit(lambda x: as_images(x, SIZE)[0])(jnp.full((SIZE, SIZE, 3), 0.5))
+
+
 def test_bytes_and_floats_of_one_picture_have_one_motion(animator):
     motion = animator.motion(SOURCE)
     assert motion.position.shape == (4, 2) and motion.jacobian.shape == (4, 2, 2)

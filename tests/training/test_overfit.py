@@ -23,7 +23,7 @@ CASES = {
     "monkey_net": ("debug", {}, 120, 0.035),
     "fomm": ("debug", {}, 120, 0.03),
     "mraa": ("debug", {}, 120, 0.03),
-    "face_vid2vid": ("debug+no_head_pose", GENTLE, 240, 0.05),  # without skips, detail comes late
+    "face_vid2vid": ("debug+no_head_pose", GENTLE, 120, 0.05),  # without skips, detail comes late
 }
 
 

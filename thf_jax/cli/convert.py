@@ -28,7 +28,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--align-corners",
         action=argparse.BooleanOptionalAction,
-        help="read sampling grids as the authors' torch did when training (default), or as torch since 1.3 does",
+        help="read sampling grids as torch before 1.3 did, or (--no-align-corners) as it does since; "
+        "by default as the authors' torch did when they trained",
     )
     parser.set_defaults(run=run)
 

@@ -14,7 +14,10 @@ def add_parser(subparsers: Any) -> None:
     )
     parser = subparsers.add_parser("demo", help="try it on what is shipped", description=text)
     parser.add_argument(
-        "-o", "--output", default="demo.mp4", help="the video (%(default)s); the picture is a png beside it"
+        "-o",
+        "--output",
+        default="demo.mp4",
+        help="the video (%(default)s); the picture is demo.png beside it, of NAME.mp4 NAME.demo.png",
     )
     parser.set_defaults(run=run)
 
@@ -41,7 +44,10 @@ def run(options: argparse.Namespace) -> None:
 
     start = time.perf_counter()
     target = check_output(options.output, tuple(FORMS))
-    still = check_output(target.with_suffix(".png"), (".png",))
+    # A picture beside portrait.mp4 may well be portrait.png.
+    still = check_output(
+        target.with_name("demo.png" if target.stem == "demo" else f"{target.stem}.demo.png"), (".png",)
+    )
     motion = read_motion(assets.motion_path(assets.default_motion()))
     keep_compiled_programs()
     animator = load(motion.model or assets.default_model())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from thf_jax.errors import InputError
@@ -17,7 +18,7 @@ _STILL = ("detail", "compare", "best_frame", "adapt_scale", "source_also", "code
 
 
 def run(options: argparse.Namespace, special: dict[str, Any]) -> None:
-    """Write the video, at the rate of the source. Its faces are held in memory, its pictures are read again.
+    """Write the video, at the rate of the source. Its pictures are read several times and never held in memory.
 
     Raises:
         InputError: options that are for still portraits, or a model or a source that does not move.
@@ -48,12 +49,13 @@ def run(options: argparse.Namespace, special: dict[str, Any]) -> None:
     if animator.system != "liveportrait":
         raise InputError(f"--moving-source is for models of liveportrait, and this one is of {animator.system}")
     shown = Progress(source.frames(), label="looking at the source", total=source.length)
-    squares, faces = zip(*_faces(shown, animator.size, special.get("landmarks"), options.crop), strict=True)
+    squares = list(_squares(shown, special.get("landmarks") if options.crop else None))
+    faces = _Faces(source.frames, squares, animator.size, options.crop)
     cropped = options.crop_driving and driving.motion is None
     square = find_driving_square(special["landmarks"], driving.frames()) if cropped else None
     frames = driving_frames(driving, animator.size, crop=options.crop, square=square)
     chosen = {"relative": options.relative, "smooth": options.smooth, **special}
-    progress = Progress(animate(animator, np.stack(faces), frames, **chosen), label="animating", total=len(faces))
+    progress = Progress(animate(animator, faces, frames, **chosen), label="animating", total=len(squares))
     # The result has the source's rate, at which the sound of a driver of another rate would run away from its pictures.
     driver_sound = driving.sound if driving.rate == source.rate else None
     with open_video(target, source.rate, sound_from=driver_sound or source.sound) as write:
@@ -72,21 +74,36 @@ def _refuse(options: argparse.Namespace, special: dict[str, Any]) -> None:
         raise InputError("--paste-back into a moving source needs to know where the face is: say with --landmarks how")
 
 
-def _faces(
-    pictures: Any, size: int, see: LandmarkProvider | None, crop: bool
-) -> Iterator[tuple[FaceSquare | None, Any]]:
-    """The square and the face in it of every picture; where none is seen, the square of the picture before."""
-    from thf_jax.inference.crop import look
+def _squares(pictures: Iterable[Any], see: LandmarkProvider | None) -> Iterator[FaceSquare | None]:
+    """The square around the face in every picture; where none is seen, that of the picture before."""
     from thf_jax.inference.face_square import face_square, find_square
-    from thf_jax.inference.warp_affine import crop_face, halved
 
     square = None
     for picture in pictures:
-        if see is None or not crop:
-            yield None, look(picture, size, crop=crop)
+        if see is None:
+            yield None
             continue
         if square is None:
             square = find_square(see, picture)
         elif (points := see(picture)) is not None:
             square = face_square(points)
-        yield square, halved(crop_face(picture, square))
+        yield square
+
+
+@dataclasses.dataclass(frozen=True)
+class _Faces:
+    """The faces of a clip, cut out anew in every pass: together they might not fit in memory."""
+
+    pictures: Callable[[], Iterator[Any]]
+    squares: Sequence[FaceSquare | None]
+    size: int
+    crop: bool
+    ndim: int = 4
+    """As of an array [n h w 3]: this is no single picture."""
+
+    def __iter__(self) -> Iterator[Any]:
+        from thf_jax.inference.crop import look
+        from thf_jax.inference.warp_affine import crop_face, halved
+
+        for picture, square in zip(self.pictures(), self.squares, strict=False):
+            yield look(picture, self.size, crop=self.crop) if square is None else halved(crop_face(picture, square))

@@ -25,14 +25,14 @@ from jaxtyping import Int
 
 from thf_jax.errors import InputError
 from thf_jax.inference.motion_files import MotionFile, checked_motion
-from thf_jax.inference.range_coder import Decoder, Encoder, decode_integer, encode_integer
+from thf_jax.inference.range_coder import MOST_BITS_A_BYTE, Decoder, Encoder, decode_integer, encode_integer
 from thf_jax.ops.rotation import angles_of, rotation_matrix
 
 MAGIC = b"thf bits"
 SUFFIX = ".bits"
 _KINDS = ("HeadMotion", "Keypoints")
-MOST_NUMBERS = 10**8
-"""In one stream, many hours of motion: a header that was tampered with shall not fill the memory."""
+MOST_NUMBERS = 2 * 10**7
+"""In one stream, hours of motion: a header that was tampered with shall neither fill the memory nor take an hour."""
 LARGEST = 2**31
 """No rounded number is larger than so many steps."""
 _NAMES = ("yaw_pitch_roll", "position", "jacobian", "translation", "expression", "scale", "openness")
@@ -65,9 +65,13 @@ def pack(file: MotionFile, steps: Steps = Steps()) -> bytes:
     """The motion file's motion as the content of a `.bits` file.
 
     Raises:
-        InputError: motion of a kind, or with a field, that no stream holds; numbers too large for their step.
+        InputError: motion of a kind, or with a field, that no stream holds; numbers too large for their step, or more
+            than `MOST_NUMBERS` of them.
     """
     fields = _travelling(file.motion)
+    numbers = sum(values.size for values in fields.values())
+    if numbers > MOST_NUMBERS:
+        raise InputError(f"the motion has {numbers} numbers, and a stream holds at most {MOST_NUMBERS}: cut the clip")
     header = {
         "system": file.system,
         "model": file.model,
@@ -113,12 +117,14 @@ def unpacked(data: bytes, title: str) -> MotionFile:
         shapes = {name: tuple(shape) for name, shape in header["fields"].items()}
         steps, frames = Steps(**header["steps"]), header["frames"]
         numbers = sum(map(math.prod, shapes.values()))
-        if type(frames) is not int or not 0 < frames * numbers <= MOST_NUMBERS:
+        # Every number takes a bit, and one byte at the end may be left out.
+        room = (len(body) - length + 1) * MOST_BITS_A_BYTE
+        if type(frames) is not int or not 0 < frames * numbers <= min(room, MOST_NUMBERS):
             raise ValueError(f"it has {frames} frames of {numbers} numbers")
         whole = decode(body[length:], shapes, frames)
         arrays = _arrived(header["kind"], {name: values * steps.of(name) for name, values in whole.items()})
         return checked_motion(header, arrays)
-    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise InputError(f"the bit stream {title} is of another version of this program: {error}") from error
 
 
@@ -148,8 +154,11 @@ def decode(stream: bytes, shapes: dict[str, tuple[int, ...]], frames: int) -> di
     """What `encode` made the stream of, given the shape of each field in one frame and the number of frames."""
     decoder = Decoder(stream)
     walks = {name: _Walk(name, int(np.prod(shape))) for name, shape in shapes.items()}
-    rows = [{name: walk.receive(decoder) for name, walk in walks.items()} for _ in range(frames)]
-    return {name: np.stack([row[name] for row in rows]).reshape(frames, *shapes[name]) for name in shapes}
+    rows = {name: np.empty((frames, int(np.prod(shape))), np.int64) for name, shape in shapes.items()}
+    for frame in range(frames):
+        for name, walk in walks.items():
+            rows[name][frame] = walk.receive(decoder)
+    return {name: rows[name].reshape(frames, *shape) for name, shape in shapes.items()}
 
 
 class _Walk:

@@ -6,6 +6,8 @@ where it sees no face. Six layouts are understood, told apart by the number of p
 
 import functools
 import importlib
+import os
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -43,6 +45,8 @@ _OPENINGS = {"left eye": (6, 18, 0, 12), "right eye": (30, 42, 24, 36), "lips": 
 def load_provider(name: str) -> LandmarkProvider:
     """The provider that a user names as `package.module:function`. It may give anything that NumPy makes an array of.
 
+    A module in the working directory is found as well, which stands last on Python's path from then on.
+
     Raises:
         InputError: the name has another form, or there is no such module or function, or the import fails; and when the
             provider is called, where it gives something else than points (x, y).
@@ -50,6 +54,8 @@ def load_provider(name: str) -> LandmarkProvider:
     module, _, function = name.partition(":")
     if not module or not function.isidentifier():
         raise InputError(f"a landmark provider is named package.module:function, not {name!r}")
+    if os.getcwd() not in sys.path:  # an installed command has its own folder there instead
+        sys.path.append(os.getcwd())
     try:
         found = getattr(importlib.import_module(module), function, None)
     except Exception as error:  # a module of somebody else's may raise anything

@@ -22,6 +22,7 @@ from the clip.
 import dataclasses
 import json
 import os
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -32,6 +33,7 @@ import jax
 import numpy as np
 
 from thf_jax.errors import InputError
+from thf_jax.inference.array_archive import DAMAGE, array_in, form_in
 from thf_jax.inference.outputs import appearing, check_output
 from thf_jax.types import DrivingCode, HeadMotion, Keypoints
 
@@ -60,6 +62,11 @@ _KINDS: dict[str, tuple[type[Any], dict[str, str]]] = {
         },
     ),
 }
+MOST_BYTES = 1 << 28
+"""Of the arrays of a file, hours of motion: a file that was tampered with shall not fill the memory."""
+_LONGEST_HEADER = 1 << 20
+_RATE = re.compile(r"[0-9]{1,9}(/[0-9]{1,9})?")
+"""Neither exponents nor more digits: a few characters could name a number that never ends."""
 _HEADER_TYPES = {"system": str, "model": str | None, "kind": str, "rate": str, "frames": int, "size": int}
 
 
@@ -99,12 +106,15 @@ def write_motion(
     """What was written: the motions, one a frame, in a file that appears whole or not at all.
 
     Raises:
-        InputError: the path cannot be written, or there is no motion.
+        InputError: the path cannot be written, or there is no motion, or more than `MOST_BYTES` of it.
     """
     target = check_output(path, (SUFFIX,))
     rows = [jax.tree.map(lambda x: np.asarray(x, np.float32), motion) for motion in motions]
     if not rows:
         raise InputError(f"there is no frame whose motion {target} could hold")
+    taken = len(rows) * sum(leaf.nbytes for leaf in jax.tree.leaves(rows[0]))
+    if taken > MOST_BYTES:
+        raise InputError(f"{target} would hold {taken >> 20} MB of motion, and {MOST_BYTES >> 20} MB is the most")
     stacked = jax.tree.map(lambda *frames: np.stack(frames), *rows)
     file = MotionFile(system, model, Fraction(rate).limit_denominator(100_000), size, stacked)
     with appearing(target) as partial, partial.open("wb") as stream:
@@ -121,23 +131,33 @@ def read_motion(path: str | os.PathLike[str]) -> MotionFile:
     if not Path(path).is_file():
         raise InputError(f"there is no motion file {path}; `thf motion extract` makes one from a clip")
     try:
-        # Opened here, since numpy leaves a file open that it cannot make sense of.
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        header = json.loads(str(arrays.pop("header")))
+        with zipfile.ZipFile(path) as archive:
+            header = json.loads(str(array_in(archive, "header", _LONGEST_HEADER)))
         if header["format"] != FORMAT:
             raise ValueError(f"its format is {header['format']!r}")
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise InputError(f"{path} is not a motion file; `thf motion extract` makes one from a clip") from error
     if header.get("version") != VERSION:
         found = header.get("version")
         raise InputError(f"{path} is a motion file of version {found}, and this program reads version {VERSION}")
     try:
-        return checked_motion(header, arrays)
+        _check_header(header)
+        with zipfile.ZipFile(path) as archive:
+            return checked_motion(header, _arrays(archive, header))
     except KeyError as error:
         raise InputError(f"the motion file {path} is damaged: it lacks, or does not know, {error}") from error
-    except (TypeError, ValueError, ArithmeticError) as error:
+    except DAMAGE as error:
         raise InputError(f"the motion file {path} is damaged: {error}") from error
+
+
+def _arrays(archive: zipfile.ZipFile, header: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays of the fields, none of which is unpacked before all are known to be what the header tells of."""
+    names = [name.removesuffix(".npy") for name in archive.namelist() if name != "header.npy"]
+    for name in names:
+        _check_form(header, name, *form_in(archive, name))
+    if sum(archive.getinfo(f"{name}.npy").file_size for name in names) > MOST_BYTES:
+        raise ValueError(f"it holds more than {MOST_BYTES >> 20} MB of motion")
+    return {name: array_in(archive, name, MOST_BYTES) for name in names}
 
 
 def _header(file: MotionFile) -> str:
@@ -169,16 +189,29 @@ def checked_motion(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Mot
     Raises:
         KeyError, TypeError, ValueError, ArithmeticError: an entry or an array is missing, unknown or of another form.
     """
+    rate = _check_header(header)
+    for name, array in arrays.items():
+        _check_form(header, name, array.shape, array.dtype)
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds numbers that are not finite")
+    motion = _KINDS[header["kind"]][0](**arrays)
+    return MotionFile(header["system"], header["model"], rate, header["size"], motion)
+
+
+def _check_header(header: dict[str, Any]) -> Fraction:
+    """The rate, where all of the header is well-formed."""
     for name, kinds in _HEADER_TYPES.items():
         if not isinstance(header[name], kinds):
             raise ValueError(f"its {name} is {header[name]!r}")
-    kind, axes = _KINDS[header["kind"]]
-    for name, array in arrays.items():
-        if array.ndim != len(axes[name].split()) or array.dtype != np.float32 or len(array) != header["frames"]:
-            raise ValueError(f"{name} holds {array.dtype} {list(array.shape)}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds numbers that are not finite")
-    rate = Fraction(header["rate"])
-    if rate <= 0 or not header["frames"]:
-        raise ValueError(f"it has {header['frames']} frames at {rate} a second")
-    return MotionFile(header["system"], header["model"], rate, header["size"], kind(**arrays))
+    if header["kind"] not in _KINDS:
+        raise KeyError(header["kind"])
+    rate = Fraction(header["rate"]) if _RATE.fullmatch(header["rate"]) else Fraction(0)
+    if rate <= 0 or header["frames"] < 1:
+        raise ValueError(f"it has {header['frames']} frames at {header['rate'][:20]} a second")
+    return rate
+
+
+def _check_form(header: dict[str, Any], name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    axes = _KINDS[header["kind"]][1][name].split()
+    if len(shape) != len(axes) or dtype != np.float32 or shape[0] != header["frames"]:
+        raise ValueError(f"{name} holds {dtype} {list(shape)}")

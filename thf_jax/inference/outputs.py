@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -41,7 +42,7 @@ def check_output(path: str | os.PathLike[str], suffixes: Collection[str]) -> Pat
 @contextlib.contextmanager
 def appearing(target: Path) -> Iterator[Path]:
     """A hidden sibling of `target` to write to; it takes the target's place at the end, or vanishes after an error."""
-    partial = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
+    partial = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.partial{target.suffix}")
     try:
         yield partial
         os.replace(partial, target)

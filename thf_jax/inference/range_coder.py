@@ -4,13 +4,18 @@ Each bit has a context, which counts the zeros and ones that came in it: the mor
 Encoder and decoder count alike, so that nothing but the coded bits travels.
 """
 
+import math
 from collections.abc import Callable, Hashable
 
 _TOP, _BOTTOM = 1 << 32, 1 << 24
 _MOST = 1 << 10
 """Bits counted in a context before its counts are halved: what came lately counts more."""
+MOST_BITS_A_BYTE = 8 / math.log2(1 + 1 / (2 * _MOST + 1))
+"""No bit is so predictable that a byte could hold more of them."""
 _PLAIN = 14
 """Magnitudes up to this one are coded in unary, larger ones in the Exp-Golomb code of what is beyond."""
+_LONGEST = 40
+"""Binary digits of what is beyond: numbers without an end would take a damaged stream's reader ever longer."""
 
 
 class _Contexts:
@@ -104,14 +109,22 @@ class Decoder:
 
 
 def encode_integer(encoder: Encoder, value: int, context: Hashable) -> None:
-    """Code a whole number: its magnitude in unary, beyond `_PLAIN` in an Exp-Golomb code, and its sign."""
+    """Code a whole number: its magnitude in unary, beyond `_PLAIN` in an Exp-Golomb code, and its sign.
+
+    Raises:
+        ValueError: what is beyond has more than 40 binary digits.
+    """
     _magnitude(lambda bit, place: _sent(encoder, bit, (context, place)), abs(value))
     if value:
         encoder.bit(int(value < 0), (context, "sign"))
 
 
 def decode_integer(decoder: Decoder, context: Hashable) -> int:
-    """The whole number that `encode_integer` coded with this context."""
+    """The whole number that `encode_integer` coded with this context.
+
+    Raises:
+        ValueError: there is none.
+    """
     magnitude = _magnitude(lambda bit, place: decoder.bit((context, place)), None)
     return -magnitude if magnitude and decoder.bit((context, "sign")) else magnitude
 
@@ -133,6 +146,8 @@ def _magnitude(transfer: Callable[[int, Hashable], int], value: int | None) -> i
     beyond, bits = known - _PLAIN, 0
     while transfer(int(beyond.bit_length() - 1 > bits), ("length", bits)):
         bits += 1
+        if bits == _LONGEST:
+            raise ValueError(f"a number of more than {_LONGEST} binary digits")
     found = 1
     for place in reversed(range(bits)):
         found = found << 1 | transfer(beyond >> place & 1, ("digit", min(bits - place, 2)))

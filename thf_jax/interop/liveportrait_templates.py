@@ -29,6 +29,8 @@ SIZE = 256
 """The side of the pictures that the published extractor sees."""
 _LIMIT = 1 << 28
 _DEEPEST = 4
+_FASTEST = 10**6
+"""Frames a second below which `output_fps` lies."""
 _SHAPES = {"scale": (1, 1), "exp": (1, 21, 3), "t": (1, 3), "R": (1, 3, 3)}
 
 
@@ -45,9 +47,7 @@ def read_template(path: str | os.PathLike[str]) -> MotionFile:
         # Older files name the matrix R_d.
         rows = [{**frame, "R": frame.get("R", frame.get("R_d"))} for frame in content["motion"]]
         scale, expression, translation, rotation = (_stacked(rows, name) for name in _SHAPES)
-        rate, openness = Fraction(content["output_fps"]), _openness(content, len(rows))
-        if rate <= 0:
-            raise ValueError(f"it plays at {rate} frames a second")
+        rate, openness = _rate(content["output_fps"]), _openness(content, len(rows))
     except (KeyError, AttributeError, TypeError, ValueError, ArithmeticError) as error:
         raise InputError(f"{path} is no motion template of LivePortrait, or a damaged one: {error}") from error
     fields: dict[str, Any] = {
@@ -139,10 +139,22 @@ def _arrays(value: Any, depth: int, known: dict[tuple[int, int], Any]) -> Any:
     return known[place]
 
 
+def _rate(value: Any) -> Fraction:
+    known = isinstance(value, int | float) and 0 < value < _FASTEST
+    rate = Fraction(value).limit_denominator(100_000) if known else Fraction(0)
+    if rate == 0:
+        raise ValueError(f"its output_fps is no number above 0 and below {_FASTEST}")
+    return rate
+
+
 def _stacked(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
-    values = np.stack([np.asarray(row[name], np.float32) for row in rows])
-    if values.shape[1:] != _SHAPES[name] or not np.isfinite(values).all():
-        raise ValueError(f"{name} has the shape {values.shape[1:]} in place of {_SHAPES[name]}, or is not finite")
+    """The arrays of this name. Only such are taken: lists of lists may be written short and yet have no end."""
+    for row in rows:
+        if not isinstance(row[name], np.ndarray) or row[name].shape != _SHAPES[name]:
+            raise ValueError(f"{name} is in some frame no array of the shape {_SHAPES[name]}")
+    values = np.stack([row[name].astype(np.float32) for row in rows])
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} is not finite")
     return values[:, 0]
 
 
@@ -151,10 +163,19 @@ def _openness(content: Mapping[str, Any], count: int) -> np.ndarray | None:
     eyes, lips = (content.get(f"c_{name}_lst", content.get(f"c_d_{name}_lst")) for name in ("eyes", "lip"))
     if not eyes or not lips or len(eyes) != count or len(lips) != count:
         return None
-    rows = [np.concatenate([np.ravel(eye), np.ravel(lip)]) for eye, lip in zip(eyes, lips, strict=True)]
+    rows = [(*_numbers(eye), *_numbers(lip)) for eye, lip in zip(eyes, lips, strict=True)]
     if any(len(row) != 3 for row in rows):
         return None
-    openness = np.stack(rows).astype(np.float32)
+    openness = np.array(rows, np.float32)
     if not np.isfinite(openness).all():
         raise ValueError("how far eyes and lips are open is not finite")
     return openness
+
+
+def _numbers(value: Any) -> list[int | float]:
+    """The numbers in an array or a flat list; no more than four, of which there are too many already."""
+    few = value.flat[:4].tolist() if isinstance(value, np.ndarray) else value
+    few = few[:4] if isinstance(few, list) else [few]
+    if not all(isinstance(number, int | float) for number in few):
+        raise TypeError("how far eyes and lips are open is told by something else than numbers")
+    return few

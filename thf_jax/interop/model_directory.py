@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
 from flax.traverse_util import flatten_dict, unflatten_dict
-from safetensors import SafetensorError
 
 from thf_jax.errors import InputError, nearest
 from thf_jax.interop.safetensors_reader import read_safetensors
@@ -35,22 +34,20 @@ def save_model(directory: str | os.PathLike[str], animator: Animator, card: str)
         card: the text of MODEL_CARD.md: what the model is, where it comes from, its licence.
 
     Raises:
-        InputError: something else stands there, or it cannot be written.
+        InputError: something else stands there, or nothing can be written there.
+        OSError, SafetensorError: writing failed, as on a full disk.
     """
     target = check_target(directory)
     settings = complete(animator.system, animator.settings)
     config = {"format": FORMAT, "system": animator.system, "size": animator.size, "model": settings}
     # The file takes the bytes in memory order, so that a transposed view must be copied first.
     arrays = {name: np.array(value, order="C") for name, value in _flat(animator.variables).items()}
-    try:
-        with _replacing(target) as partial:
-            (partial / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-            (partial / CARD).write_text(card, encoding="utf-8")
-            safetensors.numpy.save_file(arrays, partial / VARIABLES)
-            # safetensors lets only the owner read; the user's own mask shall hold.
-            (partial / VARIABLES).chmod((partial / CONFIG).stat().st_mode)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"cannot write the model directory {directory}: {error}") from error
+    with _replacing(target) as partial:
+        (partial / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        (partial / CARD).write_text(card, encoding="utf-8")
+        safetensors.numpy.save_file(arrays, partial / VARIABLES)
+        # safetensors lets only the owner read; the user's own mask shall hold.
+        (partial / VARIABLES).chmod((partial / CONFIG).stat().st_mode)
     return target
 
 
@@ -151,3 +148,5 @@ def _compare(path: Path, expected: Mapping[str, Any], stored: Mapping[str, np.nd
             )
         if not jnp.issubdtype(array.dtype, jnp.floating):
             raise InputError(f"{path} has {name!r} of type {array.dtype}, not floating")
+        if not np.isfinite(array).all():
+            raise InputError(f"{path} has values in {name!r} that are not finite: the training that wrote it diverged")

@@ -12,7 +12,10 @@ _CODES = frozenset(["f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", 
 class NumberType:
     """`numpy.dtype` of numbers and booleans. The state that follows it in the pickle has the byte order."""
 
-    def __init__(self, code: str, *_: Any):
+    def __init__(self, code: Any, *_: Any):
+        # Only text may be looked up or quoted: hashing a deep tuple ends the interpreter, its text grows without end.
+        if not isinstance(code, str):
+            raise TypeError("a NumPy type whose name is no text")
         if code not in _CODES:
             raise RefusedError(f"has NumPy values of type {code!r}, and only numbers and booleans are read")
         self.dtype = np.dtype(code)
@@ -41,6 +44,8 @@ def scalar(kind: Any, data: Any) -> Any:
 
 def encode(text: Any, encoding: Any) -> bytes:
     """The bytes that Python 3 writes as text in old pickle protocols."""
+    if not isinstance(text, str) or not isinstance(encoding, str):
+        raise TypeError("bytes written as something else than text")
     if encoding != "latin1":
         raise RefusedError(f"has bytes written as text in the encoding {encoding!r}, and only 'latin1' is read")
     return text.encode("latin-1")

@@ -8,12 +8,16 @@ every other name.
 import io
 import mmap
 import pickletools
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol, cast, runtime_checkable
 
 LIMIT = 8 << 20
 """Bytes of one pickle. Tensors are stored outside it: that of a large checkpoint has a few hundred kilobytes."""
+
+
+_COPIES = 8
+"""How often, on average, what stands in a pickle may be handed to its caller's functions, which copy it."""
 
 
 class RefusedError(ValueError):
@@ -51,6 +55,8 @@ class Machine:
     stack: list[Any] = field(default_factory=list)
     marks: list[list[Any]] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
+    copied: int = 0
+    """The lengths of all that constructors and states took over."""
 
     def push(self, value: Any) -> None:
         """Put a value on the stack."""
@@ -85,15 +91,21 @@ class Machine:
         target, arguments = self.last(2)
         if not isinstance(target, Global) or target.name not in self.constructors or not isinstance(arguments, tuple):
             raise RefusedError("calls something that is no plain value: it was not run")
+        self.count(arguments)
         self.push(self.constructors[target.name](*arguments))
 
     def build(self) -> None:
         """Give a state to the value below it; that of a dictionary, such as torch's `_metadata`, is dropped."""
         state, target = self.stack.pop(), self.stack[-1]
         if isinstance(target, Buildable):
+            self.count(state)
             target.build(state)
         elif not isinstance(target, dict):
             raise RefusedError("sets attributes of something that has none: it was not done")
+
+    def count(self, values: Iterable[Any]) -> None:
+        """Note how long the values are that are about to be copied."""
+        self.copied += sum(len(value) for value in values if isinstance(value, Sized))
 
     def extend(self, values: Iterable[Any]) -> None:
         """Append to the list on top of the stack."""
@@ -190,8 +202,11 @@ def read_pickle(
     machine = Machine(constructors, inert, persistent)
     start = stream.tell()
     for opcode, argument, position in pickletools.genops(cast(IO[bytes], stream)):
-        if (position or 0) - start > limit:
+        length = (position or 0) - start
+        if length > limit:
             raise RefusedError(f"has a pickle of more than {limit >> 20} MB, which is no table of tensors")
+        if machine.copied > _COPIES * length:
+            raise RefusedError("repeats parts of itself so often that they would fill the memory")
         try:
             if opcode.name == "STOP":
                 return machine.stack.pop()
@@ -203,6 +218,6 @@ def read_pickle(
                 raise RefusedError(
                     f"uses the pickle instruction {opcode.name}, which no plain value needs: it was not run"
                 )
-        except (IndexError, KeyError, TypeError) as error:
+        except (AttributeError, IndexError, KeyError, RecursionError, TypeError) as error:
             raise ValueError(f"malformed pickle: {error}") from error
     raise ValueError("a pickle without an end")

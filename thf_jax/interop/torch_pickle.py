@@ -99,6 +99,8 @@ def _parameter(tensor: Any, *_: Any) -> Any:
 
 
 def _device(*parts: Any) -> str:
+    if not all(isinstance(part, str | int) for part in parts):
+        raise TypeError("a device that is neither text nor a number")
     return ":".join(map(str, parts))
 
 

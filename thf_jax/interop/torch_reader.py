@@ -113,7 +113,8 @@ def _read_legacy(content: mmap.mmap) -> Any:
 
     # The third describes the writer's machine; storages are little-endian whatever it says.
     number, protocol, _, value, keys = (_pickle(content, remember) for _ in range(5))
-    if number != LEGACY_NUMBER or protocol != 1001 or not isinstance(keys, list):
+    known = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+    if number != LEGACY_NUMBER or protocol != 1001 or not known:
         raise ValueError("the parts before the tensors are not torch's")
     parts = {}
     for key in keys:

@@ -51,7 +51,7 @@ def as_images(pixels: Any, size: int) -> tuple[jax.Array, bool]:
         size: the side of the images.
 
     Raises:
-        InputError: another shape or type.
+        InputError: another shape or type; floating numbers beyond [0, 1] in a NumPy array.
     """
     checked = _checked(pixels)
     images, batched = _resized(checked, size=size), checked.ndim == 4
@@ -63,6 +63,8 @@ _SHAPES = {
     5: "[h w 3], [n h w 3] for several sources of one person, or [b n h w 3] for a batch of these",
 }
 """By the most axes that are taken."""
+_ROUNDING = 1e-3
+"""How far beyond 0 and 1 a floating image may reach."""
 
 
 def _checked(pixels: Any, *, most: int = 4) -> np.ndarray | jax.Array:
@@ -75,7 +77,20 @@ def _checked(pixels: Any, *, most: int = 4) -> np.ndarray | jax.Array:
         return pixels
     if not jnp.issubdtype(pixels.dtype, jnp.floating):
         raise InputError(f"an image is uint8, or floating between 0 and 1, not {pixels.dtype}")
+    if isinstance(pixels, np.ndarray):  # the values of JAX's arrays may not be there yet
+        _check_range(pixels)
     return pixels.astype(np.float32)
+
+
+def _check_range(pixels: np.ndarray) -> None:
+    with np.errstate(invalid="ignore"):
+        low, high = float(pixels.min()), float(pixels.max())
+    # What is no number makes both comparisons false.
+    if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
+        raise InputError(
+            f"a floating image is finite and between 0 and 1, not between {low:g} and {high:g}; "
+            "give whole numbers up to 255 as uint8"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
