@@ -24,7 +24,7 @@ note("begin")
 while waits and not (root / "go").exists():
     time.sleep(0.02)
 checkpoint = folder / "checkpoints" / str(steps)
-checkpoint.mkdir(parents=True)
+checkpoint.mkdir(parents=True, exist_ok=True)
 (checkpoint / "state").touch()
 note("end")
 """
