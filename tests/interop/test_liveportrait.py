@@ -13,7 +13,7 @@ import safetensors.numpy
 from tests.interop.samples import body, named, tensor, write_zip
 from tests.liveportrait import SETTINGS, recorded, variables
 from thf_jax.errors import InputError
-from thf_jax.interop import conversion
+from thf_jax.interop import conversion, liveportrait_files
 from thf_jax.interop.liveportrait import LIVE_PORTRAIT, convert_liveportrait, liveportrait_variables
 from thf_jax.interop.liveportrait_files import read_networks
 from thf_jax.interop.model_directory import load_model
@@ -157,3 +157,17 @@ def test_what_is_missing_is_named(tmp_path, small):
 def test_there_is_no_other_configuration(tmp_path):
     with pytest.raises(InputError, match="LivePortrait is published without configuration files"):
         convert_liveportrait(tmp_path, tmp_path / "model", yaml="vox-256.yaml")
+
+
+def test_dictionaries_that_share_their_parts_are_read_once(monkeypatch):
+    """Forty that each name the next one twice would be 2^40; a thousand within each other are no checkpoint."""
+    inner = {"weight": np.ones(2)}
+    for _ in range(40):
+        inner = {"a": inner, "b": inner, ("not", "a", "name"): inner}
+    monkeypatch.setattr(liveportrait_files, "read_checkpoint", lambda file: inner)
+    (found,) = liveportrait_files._tensors("motion_extractor.pth", "motion_extractor").items()
+    assert found[0] == 40 * "a." + "weight"
+    for _ in range(1000):
+        inner = {"a": inner}
+    with pytest.raises(InputError, match="more than 100 nested dictionaries"):
+        liveportrait_files._tensors("motion_extractor.pth", "motion_extractor")

@@ -62,14 +62,27 @@ def _tensors(file: Path, name: str) -> dict[str, np.ndarray]:
     content = read_checkpoint(file)
     if not isinstance(content, Mapping):
         raise InputError(f"{file} holds a {type(content).__name__}, not the state dictionary of the {name}")
-    return {key: value for key, value in _flat(content).items() if isinstance(value, np.ndarray)}
+    return {key: value for key, value in _flat(content, set()).items() if isinstance(value, np.ndarray)}
 
 
-def _flat(content: Mapping[Any, Any]) -> dict[str, Any]:
+MOST_DICTIONARIES = 100
+"""Within a checkpoint; the published one of several networks has four."""
+
+
+def _flat(content: Mapping[Any, Any], seen: set[int]) -> dict[str, Any]:
+    """What is nested, under joined names; each dictionary once, since a file may name one any number of times."""
+    seen.add(id(content))
+    if len(seen) > MOST_DICTIONARIES:
+        raise InputError(f"a checkpoint of more than {MOST_DICTIONARIES} nested dictionaries is none of LivePortrait")
     flat: dict[str, Any] = {}
     for key, value in content.items():
-        inner = {f"{key}.{name}": leaf for name, leaf in _flat(value).items()} if isinstance(value, Mapping) else {}
-        flat |= inner or {str(key): value}
+        if not isinstance(key, str):
+            continue
+        if isinstance(value, Mapping):
+            inner = _flat(value, seen) if id(value) not in seen else {}
+            flat |= {f"{key}.{name}": leaf for name, leaf in inner.items()}
+        else:
+            flat[key] = value
     return {name.removeprefix("module."): value for name, value in flat.items()}
 
 
