@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import pickle
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -165,9 +166,9 @@ def test_dictionaries_that_share_their_parts_are_read_once(monkeypatch):
     for _ in range(40):
         inner = {"a": inner, "b": inner, ("not", "a", "name"): inner}
     monkeypatch.setattr(liveportrait_files, "read_checkpoint", lambda file: inner)
-    (found,) = liveportrait_files._tensors("motion_extractor.pth", "motion_extractor").items()
+    (found,) = liveportrait_files._tensors(Path("motion_extractor.pth"), "motion_extractor").items()
     assert found[0] == 40 * "a." + "weight"
     for _ in range(1000):
         inner = {"a": inner}
     with pytest.raises(InputError, match="more than 100 nested dictionaries"):
-        liveportrait_files._tensors("motion_extractor.pth", "motion_extractor")
+        liveportrait_files._tensors(Path("motion_extractor.pth"), "motion_extractor")
