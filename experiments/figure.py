@@ -51,7 +51,7 @@ def read_row(path: str, side: int) -> tuple[UInt8[np.ndarray, "frames side side 
     """
     if Path(path).suffix.lower() in IMAGE_SUFFIXES and not Path(path).is_dir():
         return look(read_source(path), side, crop=True)[None], False
-    return np.stack([look(frame, side, crop=True) for frame in open_clip(path).frames()]), True
+    return np.stack([look(frame, side, crop=True) for frame in open_clip(path, steady=True).frames()]), True
 
 
 def at_moments(
