@@ -111,6 +111,8 @@ def measure(batches: Iterator[Batch], use: Callable[[Batch], Any], *, seconds: f
 def measure_train(arguments: argparse.Namespace, overrides: Sequence[str]) -> str:
     """The time of the train step alone, on all devices, random pictures standing ready."""
     config = load_config(arguments.config, overrides)
+    for network in ("perceptual", "identity"):  # what the weights are makes no difference here
+        config[network].weights = config[network].weights or "random"
     mesh, count = parallel.data_mesh(), config.train.batch_size
     parallel.local_batch_size(count, mesh, config.train.accumulate)
     recipe = build_recipe(config, 1000)
@@ -175,6 +177,8 @@ def run(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
     """Measure, and print the result."""
     if not 0 < arguments.seconds < float("inf"):
         raise InputError(f"--seconds is more than 0, not {arguments.seconds}")
+    if overrides and arguments.what != "train":
+        raise InputError(f"{overrides[0]} is of a configuration, which --what {arguments.what} has none of")
     print(MEASURE[arguments.what](arguments, overrides))
 
 

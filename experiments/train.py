@@ -77,13 +77,15 @@ def run_all(plan: list[tuple[Config, Path]]) -> None:
 
     What is wrong with a later one is said before the first.
     """
-    for config, workdir in plan:
+    for number, (config, workdir) in enumerate(plan, start=1):
         dataset, held_out = opened(config)
+        if number < len(plan) and is_finished(workdir, total_steps(config, dataset)):
+            continue
+        warn_of_problems(config)
         try:
             check(config, dataset, held_out=held_out)
         except InputError as error:
             raise InputError(f"in the stage of {workdir}, {error}" if len(plan) > 1 else str(error)) from error
-    warn_of_problems(plan[0][0])
     try:
         for number, stage in enumerate(plan, start=1):
             run(*stage, needed_next=number < len(plan))

@@ -82,6 +82,7 @@ def test_what_is_measured():
         (["--what", "train", "--config.train.batch_size=9"], "the nearest that does is 8"),
         (["--what", "train", "--config.train.bach_size=8"], "no entry"),
         (["--what", "animate", "--model", "fomm-mini46"], "fomm-mini64"),
+        (["--what", "animate", "--config.seed=1"], "which --what animate has none of"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_status_2(words, sentence, capsys):

@@ -91,6 +91,15 @@ def test_what_a_step_sees_stays_what_it_was_and_other_changes_are_written_down(t
     assert changed == [[], ["optimizer.learning_rate", "train.steps"], []]
 
 
+def test_saving_does_not_count_up_what_preemption_counts(tmp_path, quick_steps, monkeypatch):  # noqa: F811
+    def asked(step):
+        raise AssertionError(f"Orbax has asked about step {step}")
+
+    monkeypatch.setattr(ocp.checkpoint_manager.utils, "reached_preemption", asked)
+    train(quick(**{"train.steps": 2, "train.save_every": 1}), tmp_path, MemoryDataset())
+    assert checkpoints.complete_steps(tmp_path)[1] == [1, 2]
+
+
 def same(first, second):
     return all(jax.tree.leaves(jax.tree.map(lambda a, b: np.array_equal(a, b), first, second)))
 

@@ -64,6 +64,21 @@ def test_options_come_before_the_environment(started, monkeypatch):
     assert started == [("10.0.0.1:8476", 4, 3), ("10.0.0.2:8476", 4, 0)]
 
 
+def test_the_number_alone_says_how_many_have_to_be_found(started, monkeypatch):
+    with (
+        pytest.raises(InputError, match="--processes is 4, and JAX has found 1: start all of them"),
+        joined(processes=4),
+    ):
+        pass
+    assert started == []
+    monkeypatch.setattr(jax, "process_count", lambda: 4)
+    monkeypatch.setenv("JAX_COORDINATOR_ADDRESS", "10.0.0.1:8476")
+    monkeypatch.setenv("JAX_PROCESS_ID", "3")
+    with joined(processes=4):
+        pass
+    assert started == [("10.0.0.1:8476", 4, 3)]
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [

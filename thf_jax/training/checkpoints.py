@@ -47,7 +47,15 @@ def open_checkpoints(
         lightweight_initialize=read_only,  # scores are of use to `keep` alone
         best_fn=lambda scores: scores["l1"],  # not called: it makes Orbax store scores, which `keep` ranks itself
     )
-    return ocp.CheckpointManager(folder, options=options)
+    return _Manager(folder, options=options)
+
+
+class _Manager(ocp.CheckpointManager):
+    """Orbax's, but for its questions to JAX's preemption service, which `preemption` alone may count up."""
+
+    def reached_preemption(self, step: int) -> bool:
+        """Never: the run itself saves when it is asked to stop."""
+        return False
 
 
 def save(
@@ -58,8 +66,7 @@ def save(
     Args:
         scores: of an evaluation of this very state, by the names of `evaluation.metrics`.
     """
-    # `force`, because Orbax would else ask the preemption service about this step, and pass over it while the save
-    # before is not yet done.
+    # `force`, because Orbax would else pass over this step while the save before is not yet done.
     manager.save(
         int(state.step),
         args=ocp.args.Composite(

@@ -45,7 +45,7 @@ def joined(coordinator: str = "", processes: int | None = None, process: int | N
         PeersLostError: the processes do not find each other, or a computation of all of them failed. Where JAX itself
             notices that one is gone, this process ends with a sentence and status 1.
     """
-    found_by_itself = not coordinator and process is None
+    found_by_itself = not (coordinator or os.environ.get(ADDRESS)) and process is None and not os.environ.get(NUMBER)
     given = None if found_by_itself and processes is not None else _given(coordinator, processes, process)
     started = _start(*given) if given else _launched() and _start()
     if processes not in (None, jax.process_count()):

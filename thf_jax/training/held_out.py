@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from data_pipelines.records import ClipEntry
+from thf_jax.errors import InputError
 from thf_jax.evaluation.metrics import METRICS
 from thf_jax.evaluation.protocol import reconstruct
 from thf_jax.models.animator import Animator
@@ -35,6 +36,8 @@ def held_out_scores(config: Config, variables: Any, dataset: Any) -> dict[str, f
         values = [kind[name] for kind in (score.model, score.copying) for name in METRICS]
         sums += score.frames * np.array([1.0, *values], np.float32)
     frames, *totals = gathered(sums, "the scores").sum(0)
+    if not frames:
+        raise InputError("there are no clips to evaluate")
     return {name: float(total / frames) for name, total in zip(names, totals, strict=True)}
 
 

@@ -71,11 +71,15 @@ def stop_requests() -> Iterator[StopRequest]:
 
     def ask(number: int, frame: Any) -> None:
         request.signal = number
+        if number == signal.SIGHUP:
+            _print_nowhere()
         if number == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             print("\nsaving after this step; Ctrl-C again ends at once", file=sys.stderr, flush=True)
 
     def pass_on(number: int, frame: Any) -> None:
+        if number == signal.SIGHUP:
+            _print_nowhere()
         os.kill(os.getpid(), signal.SIGTERM)
 
     alone = jax.process_count() == 1
@@ -90,3 +94,12 @@ def stop_requests() -> Iterator[StopRequest]:
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def _print_nowhere() -> None:
+    """Have nothing written to a terminal that is gone, which would be an error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        if os.isatty(stream):
+            os.dup2(nowhere, stream)
+    os.close(nowhere)

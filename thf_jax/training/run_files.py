@@ -53,7 +53,7 @@ def changes_since(workdir: Path, config: ConfigDict) -> dict[str, tuple[Any, Any
         if before.get(entry) != now.get(entry)
     }
     for entry in FIXED:
-        if entry in changes:
+        if entry in changes and entry in before:
             raise InputError(
                 f"the run in {workdir} was begun with {entry}={changes[entry][0]} and cannot go on with "
                 f"{changes[entry][1]}: give another workdir, and its networks by --config.train.start_from={workdir}"
