@@ -82,10 +82,12 @@ def run_all(plan: list[tuple[Config, Path]]) -> None:
         if number < len(plan) and is_finished(workdir, total_steps(config, dataset)):
             continue
         warn_of_problems(config)
+        if number == 1:  # it checks itself when it begins, and would read its losses' networks twice
+            continue
         try:
             check(config, dataset, held_out=held_out)
         except InputError as error:
-            raise InputError(f"in the stage of {workdir}, {error}" if len(plan) > 1 else str(error)) from error
+            raise InputError(f"in the stage of {workdir}, {error}") from error
     try:
         for number, stage in enumerate(plan, start=1):
             run(*stage, needed_next=number < len(plan))
