@@ -20,10 +20,8 @@ import numpy as np
 from data_pipelines.augment import color_jitter
 from data_pipelines.datasets import DRAWN, open_dataset
 from data_pipelines.loader import pair_batches
-from experiments.command import command_parser, with_overrides
+from experiments.command import command_parser, run_configured
 from experiments.configuration import load_config
-from thf_jax.cli.compilation_cache import keep_compiled_programs
-from thf_jax.cli.exit_status import exit_status, terminable
 from thf_jax.cli.parser import Parser
 from thf_jax.errors import InputError
 from thf_jax.inference.animate import animate
@@ -184,9 +182,7 @@ def run(arguments: argparse.Namespace, overrides: Sequence[str]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command's exit status: 0 done, 1 the work failed, 2 for wrong input."""
-    keep_compiled_programs()
-    with terminable():
-        return exit_status("benchmark", with_overrides(options, run), arguments)
+    return run_configured("benchmark", options, run, arguments)
 
 
 if __name__ == "__main__":

@@ -25,9 +25,23 @@ def run_command(
     name: str, options: Callable[[], Parser], run: Callable[[argparse.Namespace], None], arguments: Sequence[str] | None
 ) -> int:
     """The exit status of a command of these options, see `exit_status`."""
+    return _ended(name, lambda words: run(options().parse_args(words)), arguments)
+
+
+def run_configured(
+    name: str,
+    options: Callable[[], Parser],
+    run: Callable[[argparse.Namespace, Sequence[str]], object],
+    arguments: Sequence[str] | None,
+) -> int:
+    """The exit status of a command that takes overrides of a configuration as well, see `with_overrides`."""
+    return _ended(name, with_overrides(options, run), arguments)
+
+
+def _ended(name: str, work: Callable[[list[str]], None], arguments: Sequence[str] | None) -> int:
     keep_compiled_programs()
     with terminable():
-        return exit_status(name, lambda words: run(options().parse_args(words)), arguments)
+        return exit_status(name, work, arguments)
 
 
 def with_overrides(

@@ -18,9 +18,8 @@ from typing import Any
 
 import jax
 
-from experiments.command import command_parser, with_overrides, write_section
+from experiments.command import command_parser, run_configured, write_section
 from experiments.configuration import load_config
-from thf_jax.cli.exit_status import exit_status, terminable
 from thf_jax.cli.parser import Parser
 from thf_jax.training import parallel
 from thf_jax.training.config import Config
@@ -145,8 +144,7 @@ def _markdown(head: list[str], rows: list[list[str]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command's exit status."""
-    with terminable():
-        return exit_status(NAME, with_overrides(options, run), arguments)
+    return run_configured(NAME, options, run, arguments)
 
 
 if __name__ == "__main__":
