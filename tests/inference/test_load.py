@@ -83,7 +83,7 @@ def test_a_training_workdir_is_loaded_through_its_checkpoints(animator, tmp_path
     """How they are read is tested with training; here it is that they are read."""
     asked = []
     monkeypatch.setattr(
-        "thf_jax.training.checkpoints.restore_animator", lambda *asked_for: asked.append(asked_for) or animator
+        "thf_jax.training.trained_networks.restore_animator", lambda *asked_for: asked.append(asked_for) or animator
     )
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "checkpoints").mkdir()

@@ -17,6 +17,7 @@ from thf_jax.errors import InputError
 from thf_jax.training import checkpoints
 from thf_jax.training.loop import train
 from thf_jax.training.run_files import write_run_files
+from thf_jax.training.trained_networks import restore_animator
 
 
 def test_two_steps_and_two_after_a_resume_equal_four(tmp_path):
@@ -30,9 +31,7 @@ def test_two_steps_and_two_after_a_resume_equal_four(tmp_path):
     resumed = train(half, interrupted, dataset)
     assert int(resumed.step) == 4
     assert_equal(whole, resumed)
-    assert_equal(
-        checkpoints.restore_animator(interrupted).variables, {**whole.animator.variables, "params": whole.average}
-    )
+    assert_equal(restore_animator(interrupted).variables, {**whole.animator.variables, "params": whole.average})
     assert not same(whole.average, whole.animator.params)
 
 
@@ -56,11 +55,11 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path):
     for file in newest.rglob("*"):
         if file.is_file():
             file.write_bytes(b"")
-    found = checkpoints.restore_animator(tmp_path)  # whoever looks on gets the one before, too
+    found = restore_animator(tmp_path)  # whoever looks on gets the one before, too
     resumed = train(tiny(), tmp_path, dataset)
     assert_equal(whole, resumed)
     assert not same(found.variables, resumed.animator.variables)
-    assert_equal(checkpoints.restore_animator(tmp_path).variables, resumed.animator.variables)  # written anew
+    assert_equal(restore_animator(tmp_path).variables, resumed.animator.variables)  # written anew
 
 
 def test_checkpoints_of_another_configuration_are_refused(tmp_path):
@@ -70,7 +69,7 @@ def test_checkpoints_of_another_configuration_are_refused(tmp_path):
     with pytest.raises(InputError, match="none of the checkpoints"):
         train(tiny(**{"train.steps": 3, "model.detector.count": 2}), tmp_path, dataset)
     assert (tmp_path / "config.json").read_text() == before
-    assert checkpoints.restore_animator(tmp_path).settings["detector"]["count"] == 3
+    assert restore_animator(tmp_path).settings["detector"]["count"] == 3
 
 
 def test_what_a_step_sees_stays_what_it_was_and_other_changes_are_written_down(tmp_path, quick_steps, capsys):  # noqa: F811
@@ -138,14 +137,14 @@ def test_a_checkpoint_from_before_there_were_averages_is_restored(tmp_path):
 
 def test_a_folder_that_is_no_sound_run_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match=r"has no config\.json"):
-        checkpoints.restore_animator(tmp_path)
+        restore_animator(tmp_path)
     for text in ("{", "[]", "{}"):
         (tmp_path / "config.json").write_text(text)
         with pytest.raises(InputError, match="is not the configuration of a training run"):
-            checkpoints.restore_animator(tmp_path)
+            restore_animator(tmp_path)
     write_run_files(tmp_path, tiny(), [])
     with pytest.raises(InputError, match="no complete checkpoint"):
-        checkpoints.restore_animator(tmp_path)
+        restore_animator(tmp_path)
 
 
 def test_the_configuration_survives_its_file(tmp_path):

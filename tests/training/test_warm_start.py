@@ -13,7 +13,7 @@ from thf_jax.errors import InputError
 from thf_jax.interop.model_directory import save_model
 from thf_jax.interop.shapes import variable_shapes
 from thf_jax.models.animator import Animator
-from thf_jax.training import checkpoints
+from thf_jax.training import trained_networks
 from thf_jax.training.loop import train
 from thf_jax.training.setup import build_discriminator
 from thf_jax.training.state import NetworkState, start
@@ -96,7 +96,7 @@ def test_the_discriminator_of_another_run_is_taken_too(model, tmp_path, quick_st
     """Of the checkpoint that is asked for, like the animator's networks."""
     judging = {**ADVERSARIAL, "train.steps": 2, "train.save_every": 1}
     first = train(quick(**judging), tmp_path, MemoryDataset(), devices=jax.devices()[:1])
-    monkeypatch.setattr(checkpoints, "restore_animator", lambda *_: model[1])
+    monkeypatch.setattr(trained_networks, "restore_animator", lambda *_: model[1])
     for which, equal in (("", True), ("@1", False)):
         config = quick(**ADVERSARIAL, **{"train.start_from": f"{tmp_path}{which}"})
         judge = NetworkState(jax.tree.map(jnp.zeros_like, first.discriminator.params), {"batch_stats": {}}, ())

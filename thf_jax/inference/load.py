@@ -49,7 +49,7 @@ def _load_folder(folder: Path, which: str) -> Animator:
             raise InputError(f"{folder} is no training workdir: only that has several checkpoints; leave @{which} out")
         return load_model(folder)
     # Imported here because it takes seconds, which model directories are to be spared.
-    from thf_jax.training.checkpoints import restore_animator
+    from thf_jax.training.trained_networks import restore_animator
 
     return restore_animator(folder, which)
 

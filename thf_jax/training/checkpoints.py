@@ -12,19 +12,16 @@ from typing import Any
 import grain
 import jax
 import orbax.checkpoint as ocp
-from flax import linen as nn
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy
 
 from thf_jax.errors import InputError
-from thf_jax.models import build
-from thf_jax.models.animator import Animator
 from thf_jax.training.agreement import everyone, of_the_first
-from thf_jax.training.retention import chosen, clear_leftovers
+from thf_jax.training.retention import clear_leftovers
 from thf_jax.training.state import TrainState
 
 FOLDER = "checkpoints"
 
-_DAMAGE = (ValueError, KeyError, OSError, TypeError)
+DAMAGE = (ValueError, KeyError, OSError, TypeError)
 """What Orbax raises of files that are missing, cut short or of another shape."""
 
 
@@ -56,6 +53,13 @@ class _Manager(ocp.CheckpointManager):
     def reached_preemption(self, step: int) -> bool:
         """Never: the run itself saves when it is asked to stop."""
         return False
+
+
+def complete_steps(workdir: Path) -> tuple[Path, list[int]]:
+    """The folder of a run's checkpoints, and the steps of those that were written to their end."""
+    with open_checkpoints(workdir, read_only=True) as manager:
+        folder, steps = Path(manager.directory), manager.all_steps()
+    return folder, sorted(step for step in steps if any((folder / str(step)).iterdir()))
 
 
 def save(
@@ -120,8 +124,8 @@ def _of_all(action: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
     result, problem = None, ""
     try:
         result = action(*arguments)
-    except _DAMAGE as error:
-        problem = _first_line(error)
+    except DAMAGE as error:
+        problem = first_line(error)
     if everyone(not problem, "what was read"):
         return result, ""
     return None, problem or "another process cannot read it"
@@ -140,7 +144,7 @@ def _fields(state: TrainState) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name != "average" or value is not None}
 
 
-def _stored(folder: Path) -> dict[str, Any]:
+def stored_arrays(folder: Path) -> dict[str, Any]:
     """What is stored in a checkpoint, without the numbers.
 
     Raises:
@@ -169,7 +173,7 @@ def _check_shapes(folder: Path, abstract: dict[str, Any]) -> None:
     Raises:
         ValueError: an array is missing or of another shape. (Orbax would find out in the middle of its readers.)
     """
-    shapes = {name: tuple(leaf.shape) for name, leaf in _named(_stored(folder)) if hasattr(leaf, "shape")}
+    shapes = {name: tuple(leaf.shape) for name, leaf in _named(stored_arrays(folder)) if hasattr(leaf, "shape")}
     for name, leaf in _named(abstract):
         if shapes.get(name) != leaf.shape:
             raise ValueError(f"{name} has the shape {leaf.shape} here and {shapes.get(name, 'none')} there")
@@ -180,90 +184,6 @@ def _named(tree: Any) -> list[tuple[str, Any]]:
     return [(jax.tree_util.keystr(path, simple=True, separator="/"), leaf) for path, leaf in leaves]
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says first, or its name where it says nothing."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__
-
-
-def restore_animator(workdir: Path, which: str = "") -> Animator:
-    """The animator of a run's newest sound checkpoint.
-
-    Args:
-        which: instead of that, `best` by the run's `evaluate.metric`, or the number of a step.
-
-    Raises:
-        InputError: no run, or no sound checkpoint in it.
-    """
-    config = _run_config(workdir)
-    system, size, settings = config["system"], config["size"], config["model"]
-    module = build(system, settings)
-    folder, steps = complete_steps(workdir)
-    problem = "there is none"
-    for step in chosen(folder, steps, which, config.get("evaluate", {}).get("metric", "l1")):
-        try:
-            variables = _restore_variables(folder / str(step) / "state", module, size)
-        except _DAMAGE as error:
-            problem = f"step {step}: {_first_line(error)}"
-            continue
-        return Animator(system, size, settings, variables)
-    raise InputError(f"the training run {workdir} has no complete checkpoint that can be read ({problem})")
-
-
-def complete_steps(workdir: Path) -> tuple[Path, list[int]]:
-    """The folder of a run's checkpoints, and the steps of those that were written to their end."""
-    with open_checkpoints(workdir, read_only=True) as manager:
-        folder, steps = Path(manager.directory), manager.all_steps()
-    return folder, sorted(step for step in steps if any((folder / str(step)).iterdir()))
-
-
-def _run_config(workdir: Path) -> dict[str, Any]:
-    """What a run was configured with."""
-    file = workdir / "config.json"
-    if not file.is_file():
-        raise InputError(f"{workdir} is not the workdir of a training run: it has no config.json")
-    try:
-        config = json.loads(file.read_text())
-        _ = config["system"], config["size"], config["model"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file} is not the configuration of a training run: {_first_line(error)}") from error
-    return config
-
-
-def _restore_variables(folder: Path, module: nn.Module, size: int) -> dict[str, Any]:
-    """The animator's variables alone, as `TrainState.variables` chooses them, on the first device of this machine."""
-    picture = jax.ShapeDtypeStruct((1, size, size, 3), "float32")
-    variables = dict(jax.eval_shape(module.init, jax.random.key(0), picture, picture))
-    params = variables.pop("params")
-    averaged = "average" in _stored(folder)
-    wanted = {"average": params, "animator": {"statistics": variables}}
-    if not averaged:
-        wanted = {"animator": {"params": params, "statistics": variables}}
-    found = _restore_part(folder, wanted)
-    params = found["average"] if averaged else found["animator"]["params"]
-    return {"params": params, **found["animator"]["statistics"]}
-
-
-def _restore_part(folder: Path, wanted: Any) -> Any:
-    place = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    arguments = jax.tree.map(lambda x: ocp.ArrayRestoreArgs(sharding=place, global_shape=x.shape), wanted)
-    return ocp.PyTreeCheckpointer().restore(
-        folder, args=ocp.args.PyTreeRestore(wanted, restore_args=arguments, partial_restore=True)
-    )
-
-
-def restore_discriminator(workdir: Path, which: str = "") -> dict[str, Any] | None:
-    """The variables of the discriminator in the checkpoint that `restore_animator` gives; None where there is none."""
-    if not (workdir / FOLDER).is_dir():
-        return None
-    folder, steps = complete_steps(workdir)
-    for step in chosen(folder, steps, which, _run_config(workdir).get("evaluate", {}).get("metric", "l1")):
-        state = folder / str(step) / "state"
-        try:
-            stored = _stored(state)["discriminator"]
-            if not stored:
-                return None
-            wanted = {"discriminator": {name: stored[name] for name in ("params", "statistics")}}
-            found = _restore_part(state, jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), wanted))
-        except _DAMAGE:
-            continue
-        return {"params": found["discriminator"]["params"], **found["discriminator"]["statistics"]}
-    return None

@@ -13,10 +13,10 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from thf_jax.errors import InputError, nearest
 from thf_jax.inference.load import load, named_checkpoint
 from thf_jax.interop.published_discriminator import published_discriminator
-from thf_jax.training.checkpoints import restore_discriminator
 from thf_jax.training.config import Config
 from thf_jax.training.setup import build_discriminator
 from thf_jax.training.state import NetworkState, TrainState
+from thf_jax.training.trained_networks import restore_discriminator
 
 DISCRIMINATOR = "discriminator"
 """Its name among the parts; the others are the animator's."""
