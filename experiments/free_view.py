@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from data_pipelines.images import resize
 from experiments.command import command_parser, run_command
 from experiments.grid import grid
 from thf_jax.cli.parser import Parser
+from thf_jax.errors import InputError
 from thf_jax.inference.crop import look
 from thf_jax.inference.driving import read_source
 from thf_jax.inference.free_view import viewer
@@ -31,10 +33,11 @@ def options() -> Parser:
     parser = command_parser("free_view", text)
     parser.add_argument("--model", required=True, help="a model directory or a training workdir of face_vid2vid")
     parser.add_argument("--source", required=True, help="png, jpg or webp; of a video the first frame is taken")
-    parser.add_argument("--output", required=True, type=Path, help="a png file")
+    parser.add_argument("--output", required=True, type=Path, help="a png or jpg file")
     parser.add_argument("--yaw", type=float, nargs="+", default=[-30, -15, 0, 15, 30], metavar="DEG")
     parser.add_argument("--pitch", type=float, nargs="+", default=[-20, 0, 20], metavar="DEG")
     parser.add_argument("--roll", type=float, metavar="DEG", help="by default the portrait's own")
+    parser.add_argument("--side", type=int, metavar="PIXELS", help="of a picture; by default the model's own")
     return parser
 
 
@@ -53,14 +56,18 @@ def views(
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the picture."""
-    output = check_output(arguments.output, (".png",))
+    output = check_output(arguments.output, (".png", ".jpg"))
     animator = load(arguments.model)
+    side = animator.size if arguments.side is None else arguments.side
+    if side < 1:
+        raise InputError(f"--side is 1 or more, not {side}")
     source = look(read_source(arguments.source), animator.size, crop=True)
     pictures = views(animator, source, arguments.yaw, arguments.pitch, roll=arguments.roll)
     pitches = [f"pitch\n{pitch:g}" for pitch in arguments.pitch]
-    sheet = grid(pictures, pitches, [f"yaw {yaw:g}" for yaw in arguments.yaw])
+    shown = np.array([[resize(picture, side) for picture in row] for row in pictures])
+    sheet = grid(shown, pitches, [f"yaw {yaw:g}" for yaw in arguments.yaw])
     with appearing(output) as partial:
-        sheet.save(partial, "PNG")
+        sheet.save(partial, quality=92)
     print(f"wrote {output}")
 
 

@@ -61,7 +61,30 @@ def test_a_model_without_heads_and_a_wrong_output_are_one_sentence(source, tmp_p
     assert free_view.main([*words, str(tmp_path / "grid.png")]) == 2
     assert "a model of fomm has no angles to set" in capsys.readouterr().err
     assert free_view.main([*words, str(tmp_path / "grid.pgn")]) == 2
+    assert free_view.main([*words, str(tmp_path / "grid.png"), "--side", "0"]) == 2
     assert not (tmp_path / "grid.png").exists()
+
+
+def test_the_views_can_be_enlarged(heads, source, tmp_path):
+    output = tmp_path / "grid.jpg"
+    words = [
+        "--model",
+        heads,
+        "--source",
+        source,
+        "--output",
+        output,
+        "--yaw",
+        "0",
+        "--pitch",
+        "0",
+        "9",
+        "--side",
+        "48",
+    ]
+    assert free_view.main([str(word) for word in words]) == 0
+    with Image.open(output) as image:
+        assert image.format == "JPEG" and image.height == grid.MARGIN + 2 * 48
 
 
 def test_the_table_of_a_call(heads, tmp_path, capsys):
