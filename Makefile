@@ -40,7 +40,7 @@ format: $(VENV)/installed-dev
 
 lock:
 	$(LOCK) --output-file requirements.txt pyproject.toml
-	$(LOCK) --output-file requirements-dev.txt --extra dev --constraints requirements.txt pyproject.toml
+	$(LOCK) --output-file requirements-dev.txt --extra dev --group converter --constraints requirements.txt pyproject.toml
 
 clean:
 	rm -rf $(VENV) .cache .pytest_cache .ruff_cache .hypothesis dist build demo.mp4 demo.png

@@ -7,8 +7,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 from ml_collections import ConfigDict
+from PIL import Image
 
-from tests.inference.samples import SETTINGS, SIZE, tiny_animator
+from tests.inference.samples import SETTINGS, SIZE, pictures, tiny_animator
 from thf_jax.interop.model_directory import CARD, CONFIG, VARIABLES, load_model
 from thf_jax.interop.shapes import complete
 from thf_jax.training import checkpoints
@@ -54,6 +55,34 @@ def test_a_model_is_copied_with_its_card(thf, model, tmp_path):
     assert thf("export", model, tmp_path / "copy").status == 0
     for name in (CARD, CONFIG, VARIABLES):
         assert (tmp_path / "copy" / name).read_bytes() == (model / name).read_bytes()
+
+
+def test_programs_lie_beside_the_model_until_it_is_written_anew(thf, model, tmp_path):
+    out = tmp_path / "out"
+    assert thf("export", model, out, "--format", "stablehlo").status == 0
+    programs = [f"{verb}.stablehlo" for verb in ("encode", "motion", "render")]
+    assert sorted(path.name for path in out.iterdir()) == sorted([CARD, CONFIG, VARIABLES, *programs])
+    assert_same_variables(out, tiny_animator())
+    assert thf("export", model, out).status == 0
+    assert sorted(path.name for path in out.iterdir()) == sorted([CARD, CONFIG, VARIABLES])
+    assert (out / CARD).read_text() == "A card."
+
+
+def test_onnx_without_its_converter_is_one_sentence(thf, model, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    outcome = thf("export", model, tmp_path / "out", "--format", "onnx")
+    assert outcome.status == 2 and outcome.err.count("\n") == 1
+    assert "pip install --no-deps jax2onnx" in outcome.err and not (tmp_path / "out").exists()
+
+
+def test_a_model_without_programs_does_not_animate_by_onnx_runtime(thf, model, tmp_path):
+    outcome = thf("animate", model, "x.mp4", "--model", model, "--backend", "onnx")
+    assert outcome.status == 2 and "--backend cannot be 'onnx'" in outcome.err
+    Image.fromarray(pictures(1)[0]).save(tmp_path / "portrait.png")
+    words = ["--model", model, "--backend", "onnxruntime", "-o", tmp_path / "out.mp4"]
+    outcome = thf("animate", tmp_path / "portrait.png", "look_around", *words)
+    assert outcome.status == 2 and outcome.err.count("\n") == 1 and "has no encode.onnx" in outcome.err
+    assert not (tmp_path / "out.mp4").exists()
 
 
 @pytest.mark.parametrize(

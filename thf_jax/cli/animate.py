@@ -33,6 +33,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--model", help="a shipped model's name, a model directory or a training workdir; by default the shipped one"
     )
+    parser.add_argument(
+        "--backend",
+        choices=("jax", "onnxruntime"),
+        default="jax",
+        help="what computes the networks, see thf export (%(default)s)",
+    )
     add_motion_options(parser)
     add_view_options(parser)
     add_portrait_options(parser)
@@ -137,7 +143,7 @@ def run(options: argparse.Namespace) -> None:
     _refuse_overwriting(target, options.source, *options.source_also, driver.path)
     keep_compiled_programs()
     model = options.model or default_model()
-    animator = load(model)
+    animator = load(model, backend=options.backend)
     # Checked before faces are looked for and frames compared, which take their time.
     special = _special_options(options)
     check_special(special, animator.system)

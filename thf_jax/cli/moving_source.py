@@ -44,7 +44,7 @@ def run(options: argparse.Namespace, special: dict[str, Any]) -> None:
     if target.resolve() in (source.path.resolve(), driving.path.resolve()):
         raise InputError(f"{target} would take the place of what it is made from; choose another --output")
     keep_compiled_programs()
-    animator = load(options.model or default_model())
+    animator = load(options.model or default_model(), backend=options.backend)
     check_special(special, animator.system)
     if animator.system != "liveportrait":
         raise InputError(f"--moving-source is for models of liveportrait, and this one is of {animator.system}")

@@ -5,23 +5,38 @@ from pathlib import Path
 
 from thf_jax.errors import InputError, nearest
 from thf_jax.inference.assets import model_folder, model_names
+from thf_jax.inference.onnx_programs import with_onnx_programs
 from thf_jax.interop.model_directory import load_model
 from thf_jax.models.animator import Animator
 
 TORCH_SUFFIXES = (".pth", ".pt", ".tar", ".ckpt")
 
 
-def load(model: str | os.PathLike[str]) -> Animator:
+BACKENDS = ("jax", "onnxruntime")
+
+
+def load(model: str | os.PathLike[str], *, backend: str = "jax") -> Animator:
     """The animator of a shipped model, a model directory or a training workdir.
 
     Args:
         model: a folder with a `config.json`, or a shipped model's name, which comes before a folder of that name in the
             current directory: write `./name` for the folder. Of a workdir it is the newest checkpoint; `WORKDIR@best`
             is the best of those that were evaluated, and `WORKDIR@12000` that of a step.
+        backend: what computes the verbs; `onnxruntime` wants a model directory of `thf export --format onnx`.
 
     Raises:
-        InputError: there is no such model, or the folder holds none.
+        InputError: there is no such model, or the folder holds none; or no such backend, or nothing for it.
     """
+    if backend not in BACKENDS:
+        raise InputError(f"there is no backend {backend!r}{nearest(backend, BACKENDS)}")
+    animator = _load(model)
+    if backend == "jax":
+        return animator
+    name = os.fspath(model)
+    return with_onnx_programs(animator, model_folder(name) if name in model_names() else Path(name))
+
+
+def _load(model: str | os.PathLike[str]) -> Animator:
     if isinstance(model, str) and model in model_names():
         return load_model(model_folder(model))
     folder, which = named_checkpoint(model)

@@ -1,9 +1,14 @@
-"""The card that goes with converted weights: what they are, where they come from, whose licence holds."""
+"""The card that goes with a model: what it is, where it comes from, whose licence holds, and how its programs run."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+import jax
+
 from thf_jax.interop.torch_reader import file_hash
+from thf_jax.interop.verb_functions import verb_functions
+from thf_jax.models.animator import Animator
 
 LICENCES = {
     "monkey_net": "none: the authors' repository (AliaksandrSiarohin/monkey-net) states no licence",
@@ -66,3 +71,67 @@ def trained_card(system: str, size: int, workdir: Path) -> str:
 
 Such a model makes faces do what their owners never did. Animate only people who agreed to it, and say that it was made.
 """
+
+
+_HEADING = "\n## Programs\n"
+_USE = {
+    "stablehlo": """
+Programs for CPUs, CUDA and TPUs, of b examples, stored by `jax.export`. JAX and safetensors are enough to run them:
+
+```python
+from jax import export
+from safetensors.numpy import load_file
+
+variables = load_file("variables.safetensors")
+
+def program(verb):
+    with open(f"{verb}.stablehlo", "rb") as file:
+        return export.deserialize(bytearray(file.read())).call
+
+encode, motion, render = map(program, ("encode", "motion", "render"))
+encoded = encode(variables, {"source": source})  # once a source
+moved = motion(variables, {"frame": frame})  # once a frame
+image = render(variables, {**encoded, **moved})["image"]
+```
+
+For other runtimes `export.deserialize(...).mlir_module_serialized` is the portable StableHLO itself.
+""",
+    "onnx": """
+One example at a time; the variables are in the programs. ONNX Runtime is enough to run them:
+
+```python
+from onnxruntime import InferenceSession
+
+def run(session, **given):
+    return dict(zip([end.name for end in session.get_outputs()], session.run(None, given)))
+
+encode, motion, render = (InferenceSession(f"{verb}.onnx") for verb in ("encode", "motion", "render"))
+encoded = run(encode, source=source)  # once a source
+moved = run(motion, frame=frame)  # once a frame
+image = run(render, **encoded, **moved)["image"]
+```
+""",
+}
+
+
+def with_programs(card: str, animator: Animator, file_format: str) -> str:
+    """The card, with a section on the programs of this format and none on those of another.
+
+    Args:
+        file_format: `stablehlo` or `onnx`; another one, such as `safetensors`, has no programs.
+    """
+    card = card.partition(_HEADING)[0]
+    if file_format not in _USE:
+        return card
+    batch = jax.export.symbolic_shape("b, n") if file_format == "stablehlo" else (1, 1)
+    rows = [
+        f"| `{verb}.{file_format}` | {_listed(it.inputs)} | {_listed(it.outputs)} |"
+        for verb, it in verb_functions(animator, batch=batch[0], sources=batch[1]).items()
+    ]
+    table = "\n".join(["| program | takes | gives |", "| --- | --- | --- |", *rows])
+    arrays = "Arrays are float32, pictures between 0 and 1 and channels last."
+    return f"{card}{_HEADING}{_USE[file_format]}\n{arrays} For relative motion change `moved` in between.\n\n{table}\n"
+
+
+def _listed(arrays: Mapping[str, jax.ShapeDtypeStruct]) -> str:
+    return ", ".join(f"`{name}` [{' '.join(map(str, array.shape))}]" for name, array in arrays.items())

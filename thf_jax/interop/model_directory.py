@@ -22,16 +22,21 @@ from thf_jax.models.animator import Animator
 
 FORMAT = 1
 CONFIG, VARIABLES, CARD = "config.json", "variables.safetensors", "MODEL_CARD.md"
+PROGRAM_SUFFIXES = (".stablehlo", ".onnx")
+"""Of the verbs as programs, which may lie beside these files, see `export`."""
 _CONFIG_KEYS = {"format": int, "system": str, "size": int, "model": dict}
 
 
-def save_model(directory: str | os.PathLike[str], animator: Animator, card: str) -> Path:
+def save_model(
+    directory: str | os.PathLike[str], animator: Animator, card: str, programs: Mapping[str, bytes] | None = None
+) -> Path:
     """The absolute path of the directory, which appears whole or not at all.
 
     Args:
         directory: new, empty, or a model directory that is replaced.
         animator: every variable is stored as it is, to the last bit.
         card: the text of MODEL_CARD.md: what the model is, where it comes from, its licence.
+        programs: further files, by their names.
 
     Raises:
         InputError: something else stands there, or nothing can be written there.
@@ -45,6 +50,8 @@ def save_model(directory: str | os.PathLike[str], animator: Animator, card: str)
     with _replacing(target) as partial:
         (partial / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         (partial / CARD).write_text(card, encoding="utf-8")
+        for name, content in (programs or {}).items():
+            (partial / name).write_bytes(content)
         safetensors.numpy.save_file(arrays, partial / VARIABLES)
         # safetensors lets only the owner read; the user's own mask shall hold.
         (partial / VARIABLES).chmod((partial / CONFIG).stat().st_mode)
@@ -79,7 +86,10 @@ def check_target(directory: str | os.PathLike[str]) -> Path:
         raise InputError(f"cannot write the model directory {directory}: the folder {target.parent} is read-only")
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise InputError(f"cannot write the model directory {directory}: a file or link of that name stands there")
-    if target.is_dir() and any(path.name not in (CONFIG, VARIABLES, CARD) for path in target.iterdir()):
+    known = (CONFIG, VARIABLES, CARD)
+    if target.is_dir() and any(
+        path.name not in known and path.suffix not in PROGRAM_SUFFIXES for path in target.iterdir()
+    ):
         raise InputError(
             f"cannot write the model directory {directory}: it holds other files; give a new or an empty one"
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -93,6 +94,19 @@ def _check_range(pixels: np.ndarray) -> None:
         )
 
 
+@runtime_checkable
+class Program(Protocol):
+    """A verb that another runtime computes."""
+
+    def takes(self, arguments: tuple[Any, ...], batched: tuple[bool, ...]) -> bool:
+        """Whether the program was made for these."""
+        ...
+
+    def __call__(self, arguments: tuple[Any, ...], batched: tuple[bool, ...]) -> Any:
+        """The verb's result, with a batch axis where any of the arguments is `batched`."""
+        ...
+
+
 @dataclasses.dataclass(frozen=True)
 class Animator:
     """A system, its settings and its variables.
@@ -104,12 +118,14 @@ class Animator:
         size: the side of its pictures, in pixels.
         settings: a nested dict, see `thf_jax.models`.
         variables: a nested dict of arrays, `{"params": ..., "batch_stats": ...}`.
+        programs: verbs that another runtime computes, by their names; JAX computes what they do not take.
     """
 
     system: str
     size: int
     settings: Settings
     variables: Any = dataclasses.field(repr=False)
+    programs: Mapping[str, Program] = dataclasses.field(default_factory=dict, repr=False)
 
     @functools.cached_property
     def module(self) -> nn.Module:
@@ -161,7 +177,7 @@ class Animator:
         if getattr(self.module, "avd", None) is None:
             raise InputError(f"this {self.system} model has no AVD network: choose the standard or the relative mode")
         batched = identity.batched, pose.batched
-        return _apply(self.module, self.variables, identity, pose, batched=batched, method="combine")
+        return self._call("combine", identity, pose, batched=batched)
 
     def render(self, encoded: Any, motion: Any) -> Rendering:
         """The source moved to `motion`. One encoded source serves a batch of motions, one motion a batch of sources.
@@ -176,7 +192,7 @@ class Animator:
                 f"a batch of {counts[0]} encoded sources does not go with one of {counts[1]} motions; "
                 "give as many of both, or one of either without a batch axis"
             )
-        return _apply(self.module, self.variables, encoded, motion, batched=batched, method="render")
+        return self._call("render", encoded, motion, batched=batched)
 
     def _sized(self, images: np.ndarray | jax.Array) -> np.ndarray | jax.Array:
         if images.shape[-3:-1] == (self.size, self.size):
@@ -186,4 +202,10 @@ class Animator:
 
     def _run(self, method: str, *images: np.ndarray | jax.Array, unbatched: int) -> Any:
         batched = tuple(x.ndim > unbatched for x in images)
-        return _apply(self.module, self.variables, *images, batched=batched, method=method)
+        return self._call(method, *images, batched=batched)
+
+    def _call(self, method: str, *arguments: Any, batched: tuple[bool, ...]) -> Any:
+        program = self.programs.get(method)
+        if program is not None and program.takes(arguments, batched):
+            return program(arguments, batched)
+        return _apply(self.module, self.variables, *arguments, batched=batched, method=method)

@@ -85,7 +85,8 @@ def convolve_doubled(
     entries. One convolution computes all four; they are then laid out side by side. The sums are computed at every
     call, so that for maps of fewer than `DOUBLED_MAP` pixels the map is doubled for real.
     """
-    if math.prod(x.shape[:-1]) < DOUBLED_MAP:
+    # A batch that is a symbol, as exported programs have it, counts as one of 1.
+    if math.prod(size for size in x.shape[:-1] if isinstance(size, int)) < DOUBLED_MAP:
         return convolve(double(x), kernel, padding=1)
     first, middle, last = jnp.moveaxis(kernel, -4, 0)
     by_row = [jnp.stack([first, middle + last], -4), jnp.stack([first + middle, last], -4)]
