@@ -1,34 +1,16 @@
 """`thf demo` and `thf models` with small assets in the place of the shipped ones."""
 
 import itertools
-import shutil
 
 import jax
 import numpy as np
 import pytest
-from PIL import Image
 
-from tests.inference.samples import SIZE, pictures, read_picture, tiny_animator, video_properties
+from tests.inference.samples import read_picture, tiny_animator, video_properties
 from thf_jax.inference import assets
-from thf_jax.inference.motion_files import write_motion
 
 SIDE = 48
 """The portrait's central square: larger than the model's pictures, so that its detail is carried over."""
-
-
-@pytest.fixture
-def shipped(model, tmp_path, monkeypatch):
-    folder = tmp_path / "assets"
-    shutil.copytree(model, folder / "models" / "tiny")
-    Image.fromarray(pictures(1, height=48, width=64, seed=1)[0]).save(folder / "portrait.png")
-    (folder / "motions").mkdir()
-    animator = tiny_animator()
-    motions = [animator.motion(frame) for frame in pictures(9)]
-    write_motion(folder / "motions" / "nod.motion", motions, system="fomm", rate=25.0, size=SIZE, model="tiny")
-    monkeypatch.setattr(assets, "FOLDER", folder)
-    (tmp_path / "out").mkdir()
-    monkeypatch.chdir(tmp_path / "out")
-    return tmp_path / "out"
 
 
 def test_the_demo_writes_a_video_and_a_picture_and_says_where(thf, shipped):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from thf_jax import __version__
-from thf_jax.cli import animate, convert, demo, export, models, motion
+from thf_jax.cli import animate, convert, demo, doctor, export, models, motion
 from thf_jax.cli.exit_status import exit_status, terminable
 from thf_jax.cli.parser import Parser
 
@@ -27,6 +27,6 @@ def _parser() -> Parser:
     parser = Parser(prog="thf", description="Make a portrait move as the person in a video does.")
     parser.add_argument("--version", action="version", version=f"thf_jax {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (animate, motion, demo, convert, export, models):
+    for command in (animate, motion, demo, convert, export, models, doctor):
         command.add_parser(commands)
     return parser
