@@ -3,6 +3,7 @@
 import re
 
 import jax
+import jaxtyping
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -33,6 +34,15 @@ CASES = [
 
 def unit(frames) -> np.ndarray:
     return np.asarray(frames, np.float32) / 255
+
+
+@pytest.fixture(autouse=True)
+def symbols_are_shapes():
+    """jaxtyping compares shapes as numbers, which a symbol is not."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 def exported(folder, system, file_format):

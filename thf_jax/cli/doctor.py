@@ -83,7 +83,7 @@ def kept() -> str:
     from thf_jax.cli.compilation_cache import keep_compiled_programs
 
     keep_compiled_programs()
-    folder = jax.config.jax_compilation_cache_dir
+    folder = jax.config.values["jax_compilation_cache_dir"]
     return f"programs are kept in {folder}" if folder else "programs are not kept: no cache folder can be written"
 
 
