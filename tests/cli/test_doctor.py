@@ -33,6 +33,7 @@ def test_a_broken_part_is_told_and_the_others_are_tried(thf, shipped, monkeypatc
 
 def test_an_accelerator_that_jax_does_not_use_is_a_fault(tmp_path, monkeypatch):
     (tmp_path / "gpu").touch()
+    monkeypatch.delenv("JAX_PLATFORMS")
     monkeypatch.setattr(doctor, "ACCELERATORS", {str(tmp_path / "gpu"): "cuda"})
     with pytest.raises(RuntimeError, match=r"JAX uses the CPU alone; pip install \"thf-jax\[cuda\]\""):
         doctor.devices()

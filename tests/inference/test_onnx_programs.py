@@ -1,13 +1,14 @@
 """Models whose verbs ONNX Runtime computes."""
 
 import shutil
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
 import thf_jax
-from tests.inference.samples import pictures, tiny_animator
+from tests.inference.samples import SIZE, pictures, tiny_animator
 from thf_jax.errors import InputError
 from thf_jax.inference.onnx_programs import with_onnx_programs
 from thf_jax.interop.export import onnx_programs
@@ -72,6 +73,19 @@ def test_pictures_of_other_sizes_are_resized(animators):
     assert_near(onnxs.motion(large), jaxs.motion(large))
 
 
+def test_double_precision_is_taken_as_single(animators):
+    jaxs, onnxs = animators
+    encoded, motion = jaxs.encode(SOURCE), jaxs.motion(FRAMES[0])
+    doubled = motion.replace(position=np.asarray(motion.position, np.float64))
+    assert_near(onnxs.render(encoded, doubled), jaxs.render(encoded, motion))
+
+
+def test_a_path_is_a_folder_whatever_is_shipped_by_that_name(folder, tmp_path, monkeypatch):
+    shutil.copytree(folder, tmp_path / "fomm-mini64")
+    monkeypatch.chdir(tmp_path)
+    assert thf_jax.load(Path("fomm-mini64"), backend="onnxruntime").size == SIZE
+
+
 def test_what_the_programs_do_not_take_runs_in_jax(animators):
     jaxs, onnxs = animators
     motion = jaxs.motion(FRAMES[0]).replace(jacobian=None)
@@ -87,7 +101,10 @@ def test_what_the_programs_do_not_take_runs_in_jax(animators):
     [
         (lambda folder: (folder / "render.onnx").unlink(), "has no render.onnx: export the model anew"),
         (lambda folder: (folder / "render.onnx").write_bytes(b"no program"), "ONNX Runtime cannot read"),
-        (lambda folder: shutil.copy(folder / "motion.onnx", folder / "encode.onnx"), "is the program of another model"),
+        (
+            lambda folder: shutil.copy(folder / "motion.onnx", folder / "encode.onnx"),
+            "is not the program of such a model",
+        ),
     ],
 )
 def test_programs_that_cannot_be_used_are_one_sentence(folder, tmp_path, change, sentence):

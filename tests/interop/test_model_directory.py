@@ -140,6 +140,23 @@ def test_a_full_disk_is_not_the_fault_of_the_input(animator, saved, monkeypatch,
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
 
 
+def test_programs_of_others_are_not_taken_for_the_models(animator, tmp_path, saved):
+    """Those of the model are replaced with it; others, and a folder of such a name, are not."""
+    (saved / "render.onnx").write_bytes(b"an older one")
+    assert not (save_model(saved, animator, "") / "render.onnx").exists()
+    (tmp_path / "programs").mkdir()
+    (tmp_path / "programs" / "render.onnx").write_bytes(b"mine")
+    (saved / "motion.onnx").mkdir()
+    for target in (tmp_path / "programs", saved):
+        with pytest.raises(InputError, match="holds other files"):
+            save_model(target, animator, "")
+    assert (tmp_path / "programs" / "render.onnx").read_bytes() == b"mine"
+    (saved / "motion.onnx").rmdir()
+    (saved / "yolo.onnx").touch()
+    with pytest.raises(InputError, match="holds other files"):
+        save_model(saved, animator, "")
+
+
 def test_other_folders_and_files_are_not_written_to(animator, tmp_path, saved):
     (saved / "notes.txt").write_text("mine")
     (tmp_path / "file").touch()

@@ -6,16 +6,15 @@ from typing import Any
 
 EXTRAS = {
     "onnxruntime": ("onnxruntime", "thf animate --backend onnxruntime"),
-    "onnx": ("jax2onnx", "thf export --format onnx"),
     "faces": ("dlib", "landmarks and head pose of real faces"),
     "sweep": ("optuna", "experiments.ablate"),
     "wandb": ("wandb", "a copy of runs at Weights & Biases"),
     "beam": ("apache_beam", "datasets made on a cluster"),
     "tf": ("tensorflow", "tfds.load"),
 }
-"""Of each extra a module that it installs, and what for. The first is a package that needs nothing beside it."""
+"""Of each extra, and of a package that needs none, a module that it installs, and what for."""
 
-ACCELERATORS = {"/dev/nvidia0": "cuda", "/dev/accel0": "tpu", "/dev/vfio/0": "tpu"}
+ACCELERATORS = {"/dev/nvidia0": "cuda", "/dev/accel0": "tpu"}
 """Device files of accelerators, and the extra whose JAX uses them."""
 
 
@@ -64,6 +63,7 @@ def devices() -> str:
     Raises:
         RuntimeError: there is an accelerator that JAX does not use.
     """
+    import os
     from pathlib import Path
 
     import jax
@@ -71,7 +71,7 @@ def devices() -> str:
     backend = jax.default_backend()
     text = f"{jax.__version__}, {len(jax.devices())} x {jax.devices()[0].device_kind} ({backend})"
     for file, extra in ACCELERATORS.items():
-        if backend == "cpu" and Path(file).exists():
+        if backend == "cpu" and Path(file).exists() and not os.environ.get("JAX_PLATFORMS"):
             raise RuntimeError(f'{text}: {file} is there, but JAX uses the CPU alone; pip install "thf-jax[{extra}]"')
     return text
 
@@ -141,7 +141,11 @@ def extras() -> str:
     """Which of them are there."""
     import importlib.util
 
-    present = {name: importlib.util.find_spec(module) is not None for name, (module, _) in EXTRAS.items()}
+    from thf_jax.interop.export import ONNX_MODULES
+
+    wanted: dict[str, tuple[tuple[str, ...], str]] = {name: ((module,), use) for name, (module, use) in EXTRAS.items()}
+    wanted["onnx with jax2onnx"] = (ONNX_MODULES, "thf export --format onnx")
+    present = {name: all(map(importlib.util.find_spec, modules)) for name, (modules, _) in wanted.items()}
     there = ", ".join(name for name, found in present.items() if found) or "none"
-    missing = "; ".join(f"{name} ({EXTRAS[name][1]})" for name, found in present.items() if not found)
+    missing = "; ".join(f"{name} ({wanted[name][1]})" for name, found in present.items() if not found)
     return f"{there}" + (f"; not installed: {missing}" if missing else "")

@@ -23,7 +23,6 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the model directory."""
-    from thf_jax.inference.assets import FOLDER, model_names
     from thf_jax.inference.load import load, named_checkpoint
     from thf_jax.interop.export import check_format, onnx_programs, stablehlo_programs
     from thf_jax.interop.model_card import trained_card, with_programs
@@ -32,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
     check_format(options.format)
     animator = load(options.model)
     check_target(options.out)
-    folder = FOLDER / "models" / options.model if options.model in model_names() else named_checkpoint(options.model)[0]
+    folder, _ = named_checkpoint(options.model)
     card = folder / CARD
     text = card.read_text(encoding="utf-8") if card.is_file() else trained_card(animator.system, animator.size, folder)
     write = {"stablehlo": stablehlo_programs, "onnx": onnx_programs}.get(options.format)

@@ -29,19 +29,10 @@ def load(model: str | os.PathLike[str], *, backend: str = "jax") -> Animator:
     """
     if backend not in BACKENDS:
         raise InputError(f"there is no backend {backend!r}{nearest(backend, BACKENDS)}")
-    animator = _load(model)
-    if backend == "jax":
-        return animator
-    name = os.fspath(model)
-    return with_onnx_programs(animator, model_folder(name) if name in model_names() else Path(name))
-
-
-def _load(model: str | os.PathLike[str]) -> Animator:
-    if isinstance(model, str) and model in model_names():
-        return load_model(model_folder(model))
     folder, which = named_checkpoint(model)
     if folder.is_dir():
-        return _load_folder(folder, which)
+        animator = _load_folder(folder, which)
+        return animator if backend == "jax" else with_onnx_programs(animator, folder)
     if folder.is_file():
         raise InputError(_about_file(folder))
     name, shipped = os.fspath(model), model_names()
@@ -50,6 +41,8 @@ def _load(model: str | os.PathLike[str]) -> Animator:
 
 def named_checkpoint(model: str | os.PathLike[str]) -> tuple[Path, str]:
     """The folder that a model's name means, and which of its checkpoints; empty for the newest."""
+    if isinstance(model, str) and model in model_names():
+        return model_folder(model), ""
     folder, _, which = os.fspath(model).rpartition("@")
     if Path(model).exists() or not Path(folder).is_dir() or not folder:
         return Path(model), ""

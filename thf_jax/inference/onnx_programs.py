@@ -13,15 +13,19 @@ from thf_jax.errors import InputError
 from thf_jax.interop.verb_functions import VerbFunction, verb_functions
 from thf_jax.models.animator import Animator
 
+_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+"""Others compute in half precision, or compile for minutes."""
+
 
 def with_onnx_programs(animator: Animator, folder: Path) -> Animator:
     """The animator of a model directory, its verbs run by ONNX Runtime.
 
     What the programs were not made for runs in JAX as before: X2Face's encoding of several sources, MRAA's measurement
-    of the background, the head networks of LivePortrait's portraits.
+    of the background; of LivePortrait all but the encoding and the motion, since `animate` renders keypoints that were
+    stitched. That the programs have the variables of this model is not checked.
 
     Raises:
-        InputError: ONNX Runtime is not installed, or a program is missing, damaged or another model's.
+        InputError: ONNX Runtime is not installed, or a program is missing, damaged or of other shapes.
     """
     programs = {verb: _opened(folder / f"{verb}.onnx", it) for verb, it in verb_functions(animator).items()}
     return dataclasses.replace(animator, programs=programs)
@@ -40,15 +44,16 @@ def _opened(file: Path, verb: VerbFunction) -> OnnxProgram:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # it warns of constants that it removes
     try:
-        session = onnxruntime.InferenceSession(file, options, providers=onnxruntime.get_available_providers())
+        providers = [name for name in _PROVIDERS if name in onnxruntime.get_available_providers()]
+        session = onnxruntime.InferenceSession(file, options, providers=providers)
     except Exception as error:  # its errors have no class of their own but Exception
-        raise InputError(f"ONNX Runtime cannot read {file}: {str(error).splitlines()[0]}") from error
+        raise InputError(f"ONNX Runtime cannot read {file}: {' '.join(str(error).splitlines()[:1])}") from error
     found = {end.name: tuple(end.shape) for end in (*session.get_inputs(), *session.get_outputs())}
     expected = {name: shape.shape for name, shape in (verb.inputs | verb.outputs).items()}
     if found != expected:
         wrong = next(name for name in found | expected if found.get(name) != expected.get(name))
         raise InputError(
-            f"{file} is the program of another model: {wrong} has the shape {found.get(wrong, 'none')} there and "
+            f"{file} is not the program of such a model: {wrong} has the shape {found.get(wrong, 'none')} there and "
             f"{expected.get(wrong, 'none')} in {file.parent / 'config.json'}"
         )
     return OnnxProgram(session, verb)
@@ -92,5 +97,6 @@ class OnnxProgram:
 
 
 def _unit(pixels: np.ndarray) -> np.ndarray:
-    """Bytes brought to [0, 1]; everything else as it is."""
-    return pixels.astype(np.float32) / 255 if pixels.dtype == np.uint8 else pixels
+    """Bytes brought to [0, 1]; everything else as single precision, which the programs ask for."""
+    single = pixels.astype(np.float32, copy=False)
+    return single / 255 if pixels.dtype == np.uint8 else single

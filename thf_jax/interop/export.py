@@ -19,7 +19,8 @@ from thf_jax.models.animator import Animator
 
 OPSET = 21
 PLATFORMS = ("cpu", "cuda", "tpu")
-_CONVERTER = "jax2onnx"
+ONNX_MODULES = ("onnx", "onnx_ir", "einops", "equinox", "jax2onnx")
+"""What writing ONNX needs; the last asks for an Orbax that is too old, and is installed without what it asks for."""
 
 
 def check_format(name: str) -> None:
@@ -28,10 +29,11 @@ def check_format(name: str) -> None:
     Raises:
         InputError: what it needs is not installed.
     """
-    if name == "onnx" and importlib.util.find_spec(_CONVERTER) is None:
+    missing = [module for module in ONNX_MODULES if importlib.util.find_spec(module) is None]
+    if name == "onnx" and missing:
         raise InputError(
-            "ONNX is written by jax2onnx, which is not installed: pip install 'thf-jax[onnx]', and then "
-            "pip install --no-deps jax2onnx"
+            f"ONNX is written with modules of which {', '.join(missing)} cannot be found: pip install 'thf-jax[onnx]', "
+            "and then pip install --no-deps jax2onnx"
         )
 
 

@@ -73,10 +73,10 @@ Such a model makes faces do what their owners never did. Animate only people who
 """
 
 
-_HEADING = "\n## Programs\n"
+_BEGIN, _END = "\n<!-- programs: begin -->\n", "<!-- programs: end -->\n"
 _USE = {
     "stablehlo": """
-Programs for CPUs, CUDA and TPUs, of b examples, stored by `jax.export`. JAX and safetensors are enough to run them:
+Programs for CPUs, CUDA and TPUs, of b examples, stored by `jax.export`. JAX, flatbuffers and safetensors run them:
 
 ```python
 from jax import export
@@ -115,14 +115,15 @@ image = run(render, **encoded, **moved)["image"]
 
 
 def with_programs(card: str, animator: Animator, file_format: str) -> str:
-    """The card, with a section on the programs of this format and none on those of another.
+    """The card, with a section on the programs of this format and none on those of another; the rest stays.
 
     Args:
         file_format: `stablehlo` or `onnx`; another one, such as `safetensors`, has no programs.
     """
-    card = card.partition(_HEADING)[0]
+    before, _, rest = card.partition(_BEGIN)
+    after = rest.partition(_END)[2]
     if file_format not in _USE:
-        return card
+        return before + after
     batch = jax.export.symbolic_shape("b, n") if file_format == "stablehlo" else (1, 1)
     rows = [
         f"| `{verb}.{file_format}` | {_listed(it.inputs)} | {_listed(it.outputs)} |"
@@ -130,7 +131,8 @@ def with_programs(card: str, animator: Animator, file_format: str) -> str:
     ]
     table = "\n".join(["| program | takes | gives |", "| --- | --- | --- |", *rows])
     arrays = "Arrays are float32, pictures between 0 and 1 and channels last."
-    return f"{card}{_HEADING}{_USE[file_format]}\n{arrays} For relative motion change `moved` in between.\n\n{table}\n"
+    text = f"## Programs\n{_USE[file_format]}\n{arrays} For relative motion change `moved` in between.\n\n{table}\n"
+    return f"{before}{_BEGIN}{text}{_END}{after}"
 
 
 def _listed(arrays: Mapping[str, jax.ShapeDtypeStruct]) -> str:

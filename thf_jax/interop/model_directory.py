@@ -22,8 +22,10 @@ from thf_jax.models.animator import Animator
 
 FORMAT = 1
 CONFIG, VARIABLES, CARD = "config.json", "variables.safetensors", "MODEL_CARD.md"
-PROGRAM_SUFFIXES = (".stablehlo", ".onnx")
-"""Of the verbs as programs, which may lie beside these files, see `export`."""
+PROGRAMS = frozenset(
+    f"{verb}.{kind}" for verb in ("encode", "motion", "render", "combine") for kind in ("stablehlo", "onnx")
+)
+"""The verbs as programs, which may lie beside these files, see `export`."""
 _CONFIG_KEYS = {"format": int, "system": str, "size": int, "model": dict}
 
 
@@ -86,10 +88,8 @@ def check_target(directory: str | os.PathLike[str]) -> Path:
         raise InputError(f"cannot write the model directory {directory}: the folder {target.parent} is read-only")
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise InputError(f"cannot write the model directory {directory}: a file or link of that name stands there")
-    known = (CONFIG, VARIABLES, CARD)
-    if target.is_dir() and any(
-        path.name not in known and path.suffix not in PROGRAM_SUFFIXES for path in target.iterdir()
-    ):
+    known = {CONFIG, VARIABLES, CARD} | (PROGRAMS if (target / CONFIG).is_file() else set())
+    if target.is_dir() and any(path.name not in known or not path.is_file() for path in target.iterdir()):
         raise InputError(
             f"cannot write the model directory {directory}: it holds other files; give a new or an empty one"
         )
