@@ -125,7 +125,7 @@ class Animator:
     size: int
     settings: Settings
     variables: Any = dataclasses.field(repr=False)
-    programs: Mapping[str, Program] = dataclasses.field(default_factory=dict, repr=False)
+    programs: Mapping[str, Program] = dataclasses.field(default_factory=dict, repr=False, kw_only=True)
 
     @functools.cached_property
     def module(self) -> nn.Module:
