@@ -14,10 +14,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from data_pipelines.images import resize
-from experiments.command import command_parser, run_command
+from experiments.command import check_least, command_parser, run_command
 from experiments.grid import grid
 from thf_jax.cli.parser import Parser
-from thf_jax.errors import InputError
 from thf_jax.inference.crop import look
 from thf_jax.inference.driving import read_source
 from thf_jax.inference.free_view import viewer
@@ -57,10 +56,10 @@ def views(
 def run(arguments: argparse.Namespace) -> None:
     """Write the picture."""
     output = check_output(arguments.output, (".png", ".jpg"))
+    if arguments.side is not None:
+        check_least(arguments, side=1)
     animator = load(arguments.model)
-    side = animator.size if arguments.side is None else arguments.side
-    if side < 1:
-        raise InputError(f"--side is 1 or more, not {side}")
+    side = arguments.side or animator.size
     source = look(read_source(arguments.source), animator.size, crop=True)
     pictures = views(animator, source, arguments.yaw, arguments.pitch, roll=arguments.roll)
     pitches = [f"pitch\n{pitch:g}" for pitch in arguments.pitch]

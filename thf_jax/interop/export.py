@@ -76,9 +76,8 @@ def _as_onnx(animator: Animator, verb: str, described: VerbFunction) -> bytes:
 
     shapes = list(described.inputs.values())
     function = simplified(jax.make_jaxpr(positional)(*shapes))
-    logging.getLogger("onnx_ir").setLevel(
-        logging.ERROR
-    )  # of values that it knows no type of, which are not in the file
+    # It warns of values of no known type, which are not in the file.
+    logging.getLogger("onnx_ir").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of double precision, which the converter asks for and does without
         model = to_onnx(lambda *arrays: tuple(function(*arrays)), shapes, model_name=verb, opset=OPSET)
